@@ -1,0 +1,1 @@
+"""Fake providers that answer, and fail, the way real ones do."""

@@ -1,0 +1,194 @@
+"""OpenAI's wire format.
+
+Each part of the API is a module here: `reading` makes an `Ask` of a request and `refusing` finds what is wrong with it,
+`completion` decides what is said, `chat` and `responses` write it down, `troubles` and `limits` hold how the API says
+no and what it says of its limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...answer import find_canary
+from ...ask import Ask, Request, Trouble
+from ...fake import Fake
+from ...script import Head, Op, Send, header, whole
+from ..wire import Unreadable, json_bytes, json_value, sse
+from . import chat, embeddings, limits, models, moderations, troubles
+from .batches import Batches
+from .files import Files
+from .reading import route
+from .refusing import check_window, read_body
+from .responses import Responses
+from .validation import Refused
+
+# Where a response fails in the middle, captures show three forms; the kind of trouble says which.
+NESTED = frozenset(kind for kind, row in troubles.TROUBLES.items() if row.type == "insufficient_quota")
+FAILED = frozenset({"overloaded", "rate_limited", "rate_limited_tokens"})
+BODIES = frozenset({"chat", "responses", "responses.input_tokens", "embeddings", "moderations", "batches.create"})
+
+
+class OpenAI:
+    """OpenAI's wire format, and what one provider remembers: files, batches, responses."""
+
+    name = "openai"
+    troubles = frozenset(troubles.TROUBLES)
+    writing = frozenset({"chat", "responses"})
+
+    def __init__(self) -> None:
+        self.files = Files()
+        self.batches = Batches(self.files, self._run)
+        self.responses = Responses()
+
+    def read(self, request: Request, fake: Fake) -> Ask:
+        """Read a request; what OpenAI would refuse comes with its trouble."""
+        ask = Ask(self, fake, "unknown", request)
+        ask.key = _key(request)
+        ask.route, _, ask.trouble = route(request.method, request.path)
+        if ask.route in {"models.get", "models.delete"}:
+            ask.model = _about(ask)
+        refused = self._read_body(ask) if ask.route in BODIES else None
+        if ask.trouble is None and ask.key not in fake.keys:
+            ask.trouble = Trouble("invalid_key" if ask.key else "no_key")
+        if ask.trouble is None:
+            ask.trouble = refused
+        return ask
+
+    def answer(self, ask: Ask) -> Sequence[Op]:
+        """The fair-weather script; asked twice it is the same, in the words that `ask.answer` has by then."""
+        try:
+            return self._answer(ask)
+        except Refused as refused:
+            ask.trouble = refused.trouble
+        except RecursionError:
+            ask.trouble = Trouble("bad_request", "The request is nested too deeply.")
+        return self.trouble(ask, ask.trouble)
+
+    def trouble(self, ask: Ask, trouble: Trouble) -> Sequence[Op]:
+        """OpenAI's way of saying no; what answering had changed is taken back."""
+        while ask.undo:
+            ask.undo.pop()()
+        row = troubles.row(trouble)
+        status = trouble.status or row.status
+        if row.html and status == row.status and trouble.message is None:
+            headers = limits.with_own(limits.retry_headers(trouble), trouble)
+            return whole(status, troubles.page(row), "text/html", headers)
+        headers = limits.with_own(limits.refusal_headers(ask, trouble, status), trouble)
+        return whole(status, self.error_envelope(ask, trouble), headers=headers)
+
+    def error_envelope(self, ask: Ask, trouble: Trouble) -> bytes:
+        """The error object in its envelope."""
+        return troubles.envelope(ask, trouble, limits.request_id(ask))
+
+    def midstream_error(self, ask: Ask, trouble: Trouble, sent: int = 0) -> Send:
+        """The event that tells of an error inside a stream, after `sent` events."""
+        error = troubles.error(ask, trouble, limits.request_id(ask))
+        if ask.route != "responses":
+            return sse(json_bytes({"error": error}), "error")
+        if trouble.kind in NESTED:
+            return sse(json_bytes({"type": "error", "sequence_number": sent, "error": error}), "error", "error")
+        if trouble.kind in FAILED and ask.trouble is None:
+            response = self.responses.failed(ask, {"code": error["code"], "message": error["message"]})
+            body = {"type": "response.failed", "sequence_number": sent, "response": response}
+            return sse(json_bytes(body), "error", "response.failed")
+        flat = {name: error[name] for name in ("code", "message", "param")}
+        flat["code"] = flat["code"] or error["type"]
+        return sse(json_bytes({"type": "error", **flat, "sequence_number": sent}), "error", "error")
+
+    def garbage(self, ask: Ask) -> Send:
+        """An event whose framing is right and whose payload cannot be parsed."""
+        if ask.route == "responses":
+            return sse(b'{"type":"response.output_text.delta","item_id":"msg_', "garbage", "response.output_text.delta")
+        return sse(b'{"id":"chatcmpl-', "garbage")
+
+    def hollow(self, ask: Ask, how: str) -> Sequence[Op]:
+        """A proper answer without its substance."""
+        return self.responses.hollow(ask, how) if ask.route == "responses" else chat.hollow(ask, how)
+
+    def ping(self, ask: Ask) -> Send:
+        """A comment: OpenAI has no ping."""
+        return Send(b": ping\n\n", "comment")
+
+    def unknown_event(self, ask: Ask) -> Send | None:
+        """An event of a type that OpenAI does not have; among chat's chunks, one without choices under such a type."""
+        if ask.route == "responses":
+            return sse(b'{"type":"response.notice","sequence_number":0}', "comment", "response.notice")
+        return sse(json_bytes(chat.common(ask, "chat.completion.chunk") | {"choices": []}), "comment", "notice")
+
+    def _read_body(self, ask: Ask) -> Trouble | None:
+        try:
+            ask.body = json_value(ask.request.body)
+            read_body(ask)
+            match ask.route:
+                case "chat":
+                    check_window(ask)
+                case "responses":
+                    self.responses.read(ask)
+                    check_window(ask)
+                case "responses.input_tokens":
+                    self.responses.read(ask)
+                case "embeddings":
+                    embeddings.read(ask)
+                case "moderations":
+                    moderations.read(ask)
+        except Unreadable:
+            return Trouble("bad_json")
+        except Refused as refused:
+            return refused.trouble
+        except RecursionError:
+            return Trouble("bad_request", "The request is nested too deeply.")
+        return None
+
+    def _answer(self, ask: Ask) -> Sequence[Op]:
+        if ask.route == "chat":
+            return chat.answer(ask)
+        if ask.route == "responses":
+            return self.responses.answer(ask)
+        about = _about(ask)
+        if ask.route == "batches.create":
+            script = self.batches.answer(ask, about)
+            ask.answer = replace(ask.answer, text="")
+            return script
+        ask.answer = replace(ask.answer, text="")  # nothing is said here that a caller would hear
+        match ask.route.partition(".")[0]:
+            case "responses":
+                return self.responses.manage(ask, about or "")
+            case "embeddings":
+                return embeddings.answer(ask)
+            case "moderations":
+                return moderations.answer(ask)
+            case "models":
+                return models.answer(ask, about)
+            case "files":
+                self.batches.settle(ask.now)
+                return self.files.answer(ask, about)
+            case "batches":
+                return self.batches.answer(ask, about)
+        raise Refused(Trouble("not_found"))
+
+    def _run(self, ask: Ask, query: str, row: dict[str, Any], trouble: Trouble | None) -> tuple[int, Any, str]:
+        """Answer one row of a batch as the request that it describes."""
+        body = {**row["body"], "stream": False}
+        request = Request("POST", row["url"], query, ask.request.headers, json_bytes(body))
+        inner = self.read(request, ask.fake)
+        inner.canary, inner.now = find_canary(inner.texts), ask.now
+        inner.answer = ask.answer
+        trouble = trouble or inner.trouble
+        ops = self.trouble(inner, trouble) if trouble else self.answer(inner)
+        ask.undo += inner.undo
+        status = next(op.status for op in ops if isinstance(op, Head))
+        return status, json_value(b"".join(op.data for op in ops if isinstance(op, Send))), limits.request_id(inner)
+
+
+def _key(request: Request) -> str | None:
+    scheme, _, key = (header(request.headers, "authorization") or "").partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _about(ask: Ask) -> str | None:
+    return route(ask.request.method, ask.request.path)[1]
+
+
+DIALECT = OpenAI

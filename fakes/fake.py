@@ -1,0 +1,83 @@
+"""One fake provider, as it is configured."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+
+from .figures import Count, Dollars
+
+
+class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Dollars per million tokens."""
+
+    input: Dollars
+    output: Dollars
+    cached: Dollars | None = None
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a provider allows a key: requests and tokens a minute, requests a day."""
+
+    rpm: Count | None = None
+    tpm: Count | None = None
+    rpd: Count | None = None
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the price list says of one model."""
+
+    dialect: str
+    price: Price
+    window: int
+    """The most tokens of input and output together."""
+    max_output: int
+
+
+@cache
+def price_list() -> dict[str, Model]:
+    """Every model of `prices.toml`, by name."""
+    text = files(__package__).joinpath("prices.toml").read_text("utf-8")
+    return msgspec.convert(tomllib.loads(text)["models"], dict[str, Model])
+
+
+@dataclass(frozen=True, slots=True)
+class Fake:
+    """A dialect at an address, with keys, a model, prices, limits and a region."""
+
+    name: str = "primary"
+    dialect: str = "openai"
+    model: str = "gpt-4o-mini"
+    keys: tuple[str, ...] = ("sk-brownout-0000000000000000000000000000000000000001",)
+    price: Price | None = None
+    window: int | None = None
+    max_output: int | None = None
+    limits: Limits = Limits()
+    region: str | None = None
+    models: dict[str, Model] = field(default_factory=dict)
+    """Models of one's own, beside the price list's."""
+
+    def find(self, model: str | None) -> Model | None:
+        """What is known of a model; None where this provider has none of that name."""
+        if model is None:
+            return None
+        listed = self.models.get(model) or price_list().get(model)
+        if listed is not None and listed.dialect != self.dialect and model not in self.models:
+            listed = None
+        if model != self.model:
+            return listed
+        return Model(
+            self.dialect,
+            self.price or (listed.price if listed else Price(0.0, 0.0)),
+            self.window or (listed.window if listed else 128_000),
+            self.max_output or (listed.max_output if listed else 16_384),
+        )
+
+    def known(self) -> list[str]:
+        """The names of all models this provider serves."""
+        listed = [name for name, model in price_list().items() if model.dialect == self.dialect]
+        return sorted({self.model, *self.models, *listed})

@@ -1,0 +1,129 @@
+"""JSON that is well-formed and not what was expected.
+
+These faults know JSON and no provider: they change every JSON text they find, in a body or in the data of an event.
+What holds no JSON, such as `[DONE]` or a binary frame, stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..script import Send
+from . import fault
+
+if TYPE_CHECKING:
+    from ..ask import Ask
+    from ..script import Script
+
+CLOSED_LISTS = {"service_tier", "truncation"}
+UNKNOWN = {"from_the_future": {"since": 2999, "values": [1, None, "x"]}}
+
+
+@fault
+@dataclass(frozen=True, slots=True)
+class UnknownFields:
+    """Add a field that no client knows to every JSON object. A client ignores it."""
+
+    def rewrite(self, script: Script, ask: Ask) -> Script:
+        """The same JSON and more."""
+        return _changed(script, _with_unknown_fields)
+
+
+@fault
+@dataclass(frozen=True, slots=True)
+class UnknownValues:
+    """Give fields whose values are a closed list, and carry nothing of the answer, a value that no client knows."""
+
+    def rewrite(self, script: Script, ask: Ask) -> Script:
+        """The same answer with values from the future."""
+        return _changed(script, _with_unknown_values)
+
+
+@fault
+@dataclass(frozen=True, slots=True)
+class ReorderedKeys:
+    """Write the keys of every JSON object in reverse order. To a client it is the same object."""
+
+    def rewrite(self, script: Script, ask: Ask) -> Script:
+        """The same JSON in another order."""
+        return _changed(script, _reordered)
+
+
+@fault
+@dataclass(frozen=True, slots=True)
+class WrongTypes:
+    """Give every JSON value another type: texts become numbers, numbers and booleans texts, null an empty object."""
+
+    def rewrite(self, script: Script, ask: Ask) -> Script:
+        """JSON of the same shape with nothing in it as expected."""
+        return _changed(script, _retyped)
+
+
+def _changed(script: Script, change: Callable[[Any], Any]) -> Iterator[Any]:
+    for op in script:
+        yield Send(_in_json(op.data, change), op.part) if isinstance(op, Send) else op
+
+
+def _in_json(data: bytes, change: Callable[[Any], Any]) -> bytes:
+    """The data with a change to the JSON that it is, or that its `data:` lines are."""
+    try:
+        return _encoded(change(json.loads(data)))
+    except ValueError:
+        return b"".join(_in_line(line, change) for line in data.splitlines(keepends=True))
+
+
+def _in_line(line: bytes, change: Callable[[Any], Any]) -> bytes:
+    text = line.rstrip(b"\r\n")
+    if not text.startswith(b"data:"):
+        return line
+    try:
+        return b"data: " + _encoded(change(json.loads(text[5:]))) + line[len(text) :]
+    except ValueError:
+        return line
+
+
+def _encoded(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _with_unknown_fields(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _with_unknown_fields(inner) for key, inner in value.items()} | UNKNOWN
+        case list():
+            return [_with_unknown_fields(inner) for inner in value]
+        case _:
+            return value
+
+
+def _with_unknown_values(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: "from_the_future" if name in CLOSED_LISTS else held for name, held in value.items()}
+
+
+def _reordered(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _reordered(value[key]) for key in reversed(value)}
+        case list():
+            return [_reordered(inner) for inner in value]
+        case _:
+            return value
+
+
+def _retyped(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _retyped(inner) for key, inner in value.items()}
+        case list():
+            return [_retyped(inner) for inner in value]
+        case str():
+            return len(value)
+        case None:
+            return {}
+        case _:
+            return json.dumps(value)

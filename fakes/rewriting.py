@@ -1,0 +1,60 @@
+"""Fair weather, faults, and what is played in the end.
+
+Faults rewrite one after the other, in the order given. A fault has *bitten* once the first operation is reached at
+which its script differs from the one it was given: a fault that changes nothing never bites, nor does one whose
+operation lies behind the moment at which the client left. So the journal names only faults that the client has met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .script import End, Head, Op, Raw, Send, ended, header, with_headers
+
+if TYPE_CHECKING:
+    from .ask import Ask
+    from .faults import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A script after its faults, and where in it each of them bites."""
+
+    ops: tuple[Op, ...]
+    bites: tuple[tuple[int, Fault], ...] = ()
+    """The index of the first operation that a fault has changed, in the order of the faults."""
+
+    def biting(self, index: int) -> Iterator[Fault]:
+        """The faults that bite at an operation."""
+        return (fault for at, fault in self.bites if at == index)
+
+
+def rewritten(fair: Iterable[Op], faults: Sequence[Fault], ask: Ask) -> Rewritten:
+    """The fair script as the faults leave it."""
+    ops = list(ended(fair))
+    bites: list[tuple[int, Fault]] = []
+    for fault in faults:
+        before, ops = ops, _measured(list(ended(fault.rewrite(ops, ask))))
+        differs = next((index for index, (old, new) in enumerate(zip(before, ops, strict=False)) if old != new), None)
+        if differs is not None:
+            bites.append((differs, fault))
+    # A later fault may have made the script shorter; what an earlier one did is in what is left of it.
+    return Rewritten(tuple(ops), tuple((min(at, len(ops) - 1), fault) for at, fault in bites))
+
+
+def _measured(ops: list[Op]) -> list[Op]:
+    """The script with the `content-length` of its body, where the message ends properly.
+
+    A message that is broken off keeps the length of the whole: that is how a client can tell.
+    """
+    if not isinstance(ops[-1], End) or any(isinstance(op, Raw) for op in ops):
+        return ops
+    length = str(sum(len(op.data) for op in ops if isinstance(op, Send)))
+    return [
+        with_headers(op, ("content-length", length))
+        if isinstance(op, Head) and header(op.headers, "content-length") not in {None, length}
+        else op
+        for op in ops
+    ]

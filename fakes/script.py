@@ -1,0 +1,133 @@
+"""The wire operations a fake plays in answer to one request.
+
+A dialect turns a request into the fair-weather script, faults rewrite it, a player plays it. A script is a plain
+sequence of operations, so a fault is a generator over it and is tested without a socket.
+
+    Wait(0.5) Head(200, headers) Send(b"data: ...") Wait(0.02) Send(...) End()      fair weather
+    Wait(0.5) Head(200, headers) Send(b"data: ...") Reset()                         cut by a reset
+
+The head decides how the body is framed: with `content-length` bytes go out as they are, with
+`transfer-encoding: chunked` each `Send` is one chunk, with neither the end of the connection ends the body.
+A script ends with exactly one of `End`, `Close`, `Reset` and `Hang`; what follows it is never played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing for `seconds` of target time."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Send the status line and the headers."""
+
+    status: int
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a piece of the body in a segment of its own.
+
+    `part` says what the piece is to the dialect, for faults that aim at one of them:
+
+    body       of a whole answer
+    opening    what comes before the first text: role, empty items
+    delta      a piece of the text, of a tool call's arguments, of a refusal
+    finish     what says that the answer is over, and why; a repetition of the whole text belongs here
+    usage      what was used, where it comes in a piece of its own
+    sentinel   the end of the stream itself, such as `[DONE]`
+    error      an error inside the stream
+    garbage    what nobody can parse
+    comment    what every client has to ignore
+    """
+
+    data: bytes
+    part: str = "body"
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Send bytes past all framing, head and chunk sizes included; what has no head yet has none after it either."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End the message as its framing demands and keep the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Send a FIN, whatever the framing still owes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Send a RST."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """Send nothing more and keep the connection open until the other side leaves."""
+
+
+Op = Wait | Head | Send | Raw | End | Close | Reset | Hang
+Script = Iterable[Op]
+
+LAST = (End, Close, Reset, Hang)
+
+
+def ended(script: Script) -> Iterator[Op]:
+    """The script up to and with its first last operation; one that has none ends properly."""
+    for op in script:
+        yield op
+        if isinstance(op, LAST):
+            return
+    yield End()
+
+
+def header(headers: Headers, name: str) -> str | None:
+    """The first value of a header, its name in lower case."""
+    for key, value in headers:
+        if key.lower() == name:
+            return value
+    return None
+
+
+def with_headers(head: Head, *changes: tuple[str, str | None]) -> Head:
+    """The same head with headers set, or dropped where the value is None."""
+    names = {name.lower() for name, _ in changes}
+    kept = tuple(pair for pair in head.headers if pair[0].lower() not in names)
+    return Head(head.status, kept + tuple((name, value) for name, value in changes if value is not None))
+
+
+def whole(status: int, body: bytes, content_type: str = "application/json", headers: Headers = ()) -> tuple[Op, ...]:
+    """A complete message with `content-length`."""
+    framing = (("content-type", content_type), ("content-length", str(len(body))))
+    return (Head(status, headers + framing), Send(body), End())
+
+
+def describe(op: Op) -> str:
+    """One operation as a report writes it: `wait 0.5`, `send 118 delta`."""
+    match op:
+        case Wait(seconds):
+            return f"wait {seconds:g}"
+        case Head(status):
+            return f"head {status}"
+        case Send(data, part):
+            return f"send {len(data)} {part}"
+        case Raw(data):
+            return f"raw {len(data)}"
+        case _:
+            return type(op).__name__.lower()
