@@ -1,0 +1,1 @@
+"""Drives a target through scenarios and judges what happened."""

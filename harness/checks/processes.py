@@ -1,0 +1,34 @@
+"""What the target's processes burn and hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..history import History
+from . import NothingToJudge, Violation, check, precise
+
+MEBIBYTE = 1024 * 1024
+
+
+@check
+def comes_to_rest(history: History, *, share: float) -> Iterator[Violation]:
+    """When nobody asks anything of it, the target uses next to no processor time."""
+    measured = [event.details["share"] for event in history.events if event.what == "cpu"]
+    if not measured:
+        raise NothingToJudge("the target's processor time could not be measured")
+    if measured[-1] >= share:
+        yield Violation(f"{measured[-1]:.0%} of a processor, seconds after the last call", f"under {share:.0%}")
+
+
+@check
+@precise(0.03)
+def memory_grows_little(history: History, *, at_most_bytes: int) -> Iterator[Violation]:
+    """The target's memory does not grow with what a slow caller has not read yet."""
+    measured = [event.details["rss_bytes"] for event in history.events if event.what == "vitals"]
+    if len(measured) < 2:
+        raise NothingToJudge("the target's memory could not be measured")
+    if not any(exchange.ended != "complete" or exchange.bytes_out > at_most_bytes for exchange in history.exchanges):
+        raise NothingToJudge("the provider was asked for no stream that long")
+    growth = max(measured) - measured[0]
+    if growth > at_most_bytes:
+        yield Violation(f"{growth / MEBIBYTE:.0f} MiB more", f"at most {at_most_bytes / MEBIBYTE:.0f} MiB")

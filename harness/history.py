@@ -1,0 +1,211 @@
+"""What the providers saw and what the callers got, on one clock.
+
+The history of one scenario is the single source of every verdict. It is saved as JSON lines, one record a line, each
+with its `kind`, and can be judged again without a target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..fakes.journal import Exchange
+from .contract import Contract
+from .protocol import Usage
+
+SCHEMA = "brownout.history/1"
+
+
+class Heading(msgspec.Struct, tag="scenario", tag_field="kind"):
+    """What was run, against what, and how good the clock was."""
+
+    scenario: str
+    case: str
+    level: str
+    title: str
+    target: str
+    contract: Contract
+    seed: int
+    started: float
+    """The date from which all times of the history count, in seconds since 1970."""
+    schema: str = SCHEMA
+    rate: float = 1.0
+    noise: float = 0.0
+    """The worst lateness of a wake-up in the harness, in seconds of target time."""
+    seconds: float = 0.0
+    """How long the scenario took, in target time."""
+    wall_seconds: float = 0.0
+    keys: dict[str, list[str]] = {}
+    """Fingerprints of each fake's keys."""
+
+
+class Chunk(msgspec.Struct, array_like=True):
+    """A piece of text as it reached the caller."""
+
+    at: int
+    text: str
+
+
+class Call(msgspec.Struct, tag="call", tag_field="kind", omit_defaults=True):
+    """One request of a caller to the target, and all that came back; times in nanoseconds since the scenario began."""
+
+    id: str
+    canary: str
+    started: int
+    messages: list[dict[str, Any]] = []
+    stream: bool = False
+    user: str | None = None
+    chunks: list[Chunk] = []
+    text: str = ""
+    """All text the caller got, streamed or whole."""
+    ended: int | None = None
+    """When the target said that it was over; None when it never did."""
+    error: str | None = None
+    """The kind of error the caller was given."""
+    message: str = ""
+    partial: bool = False
+    finish: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    degraded: bool = False
+    usage: Usage | None = None
+    cost: float | None = None
+    tool_calls: list[dict[str, Any]] = []
+    cancelled: int | None = None
+    """When the caller left."""
+    given_up: int | None = None
+    """When the harness stopped waiting."""
+    ends: int = 0
+    """How often the target said that it was over."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the target ended the call with an answer."""
+        return self.ended is not None and self.error is None
+
+    @property
+    def start_seconds(self) -> float:
+        """When it began, in seconds."""
+        return self.started / 1e9
+
+    @property
+    def took(self) -> float | None:
+        """Seconds until its end; None when it never ended."""
+        return None if self.ended is None else (self.ended - self.started) / 1e9
+
+
+class LogLine(msgspec.Struct, tag="log", tag_field="kind"):
+    """A line of the target's output or of one of its log files."""
+
+    at: int
+    source: str
+    text: str
+
+
+class Incident(msgspec.Struct, tag="event", tag_field="kind"):
+    """Something the scenario did: a change of weather, a leap, a kill, a restart."""
+
+    at: int
+    what: str
+    details: dict[str, Any] = {}
+
+
+class Expectation(msgspec.Struct, tag="expectation", tag_field="kind"):
+    """A check, its parameters and what it is applied to; written before it is judged.
+
+    `of` is "calls", "attempts" (the exchanges that carry the calls' canaries) or "history";
+    without `calls` all are meant.
+    """
+
+    check: str
+    of: str
+    calls: list[str] | None = None
+    fake: str | None = None
+    params: dict[str, Any] = {}
+
+
+Record = Heading | Exchange | Call | LogLine | Incident | Expectation
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Record)
+
+
+@dataclass(slots=True)
+class History:
+    """Exchanges, calls, logs and events of one scenario."""
+
+    heading: Heading
+    exchanges: list[Exchange] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    logs: list[LogLine] = field(default_factory=list)
+    events: list[Incident] = field(default_factory=list)
+    expectations: list[Expectation] = field(default_factory=list)
+
+    @property
+    def contract(self) -> Contract:
+        """What the target promised."""
+        return self.heading.contract
+
+    def attempts(self, calls: Iterable[Call], fake: str | None = None) -> list[Exchange]:
+        """The exchanges that carry the calls' canaries, in the order they began."""
+        canaries = {call.canary for call in calls}
+        found = [x for x in self.exchanges if x.canary in canaries and fake in (None, x.fake)]
+        return sorted(found, key=lambda exchange: exchange.started)
+
+    def records(self) -> Iterable[Record]:
+        """Everything, heading first."""
+        yield self.heading
+        for records in (self.events, self.expectations, self.calls, self.exchanges, self.logs):
+            yield from records
+
+    def save(self, path: Path) -> None:
+        """Write JSON lines."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(_ENCODER.encode(record) + b"\n" for record in self.records()))
+
+
+def append(path: Path, records: Iterable[Record]) -> None:
+    """Add to a saved history what happened after it was judged: how the target ended."""
+    with path.open("ab") as file:
+        file.writelines(_ENCODER.encode(record) + b"\n" for record in records)
+
+
+class BrokenHistory(ValueError):
+    """A file is no history."""
+
+
+def load(path: Path) -> History:
+    """Read a saved history; `BrokenHistory` says which line is wrong."""
+    history: History | None = None
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            record = _DECODER.decode(line)
+        except msgspec.MsgspecError as error:
+            raise BrokenHistory(f"{path}:{number}: not a record of a history: {error}") from error
+        if isinstance(record, Heading):
+            history = History(record)
+        elif history is None:
+            raise BrokenHistory(f"{path}:{number}: the first line has to be the scenario's heading")
+        else:
+            _add(history, record)
+    if history is None:
+        raise BrokenHistory(f"{path}: empty")
+    return history
+
+
+def _add(history: History, record: Record) -> None:
+    match record:
+        case Exchange():
+            history.exchanges.append(record)
+        case Call():
+            history.calls.append(record)
+        case LogLine():
+            history.logs.append(record)
+        case Incident():
+            history.events.append(record)
+        case Expectation():
+            history.expectations.append(record)

@@ -1,0 +1,121 @@
+"""What the manual says of scenarios, faults, checks, dialects and targets: their docstrings, and nothing else."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+from msgspec import inspect as kinds
+
+from ..fakes import dialects, faults
+from ..fakes.conversion import describe, nearest
+from ..fakes.duration import written
+from ..fakes.json_schema import fields
+from . import checks, finding
+from .finding import NotFound
+from .scenario import Scenario
+
+PROFILES = {
+    "claimed": "A row that the contract does not claim is not applicable.",
+    "production": "A must row that the contract does not claim fails: what is put into production has to promise it.",
+}
+
+
+def scenarios(rows: Mapping[str, Scenario]) -> Iterator[tuple[str, str]]:
+    """Every row, with its level and its promise."""
+    for row in rows.values():
+        yield row.id, f"{row.level.value:6} {row.title}"
+
+
+def lists(rows: Mapping[str, Scenario]) -> dict[str, Callable[[], Iterator[tuple[str, str]]]]:
+    """Everything that can be listed."""
+    return {
+        "scenarios": lambda: scenarios(rows),
+        "faults": lambda: ((name, first_line(kind)) for name, kind in sorted(faults.load().items())),
+        "checks": lambda: ((name, checks.requirement(check)) for name, check in sorted(checks.load().items())),
+        "dialects": lambda: ((name, first_line(dialects.dialect(name))) for name in dialects.NAMES),
+        "targets": targets,
+        "profiles": lambda: iter(PROFILES.items()),
+    }
+
+
+def targets() -> Iterator[tuple[str, str]]:
+    """Every ready-made target, with the comment at the head of its file."""
+    for name, path in finding.ready_made().items():
+        comment = [line.lstrip("# ") for line in path.read_text("utf-8").splitlines() if line.startswith("#")]
+        yield name, comment[0] if comment else ""
+
+
+def show(name: str, rows: Mapping[str, Scenario]) -> str:
+    """What a scenario, fault or check does and why."""
+    if name in rows:
+        return "\n".join(_scenario(rows[name]))
+    if name in faults.load():
+        return "\n".join(_fault(name, faults.load()[name]))
+    if name in checks.load():
+        return "\n".join(_check(name, checks.load()[name]))
+    family = [row for row in rows.values() if row.family == name]
+    if family:
+        return "\n".join([family[0].family_title, "", *(f"{row.id:32} {row.title}" for row in family)])
+    hint = nearest(name, [*rows, *faults.load(), *checks.load()]) or "`brownout list scenarios|faults|checks`"
+    raise NotFound(f'no scenario, fault or check is named "{name}"\n  {hint}')
+
+
+def _scenario(row: Scenario) -> Iterator[str]:
+    yield f"{row.id}  ({row.level.value})"
+    yield ""
+    yield inspect.cleandoc(row.run.__doc__ or "")
+    yield ""
+    yield "needs    " + (f"contract.{row.needs}" if row.needs else "nothing: it applies to every target")
+    if row.dialects:
+        yield f"dialects {', '.join(row.dialects)}"
+    if row.source:
+        yield f"source   {row.source}"
+    yield f"takes    about {written(row.seconds)} of target time"
+    for number, name in enumerate(row.cases):
+        need = row.case(name).needs
+        extra = f"  (needs contract.{need})" if need and need != row.needs else ""
+        yield ("cases    " if number == 0 else "         ") + name + extra
+    yield f"run      brownout run TARGET {row.id}"
+
+
+def _fault(name: str, kind: type) -> Iterator[str]:
+    yield f"{name}  ({kind.__name__} in Python)"
+    yield ""
+    yield inspect.cleandoc(kind.__doc__ or "")
+    yield ""
+    made = kinds.type_info(kind)
+    assert isinstance(made, kinds.DataclassType)
+    for field in made.fields:
+        default = "" if field.required else f"  [default: {_default(field)}]"
+        yield f"  {field.encode_name:14} {describe(field.type)}{default}"
+        if about := fields(kind).get(field.name):
+            yield f"  {'':14} {about}"
+    shown = f"{{ {made.fields[0].encode_name} = ... }}" if made.fields else "{}"
+    yield "" if made.fields else "It has no parameters."
+    yield f"in a weather file: fault = {{ {name} = {shown} }}"
+
+
+def _default(field: kinds.Field) -> str:
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _check(name: str, check: checks.Check) -> Iterator[str]:
+    yield name
+    yield ""
+    yield inspect.cleandoc(check.__doc__ or "")
+    yield ""
+    looked_at, *rest = inspect.signature(check).parameters.values()
+    yield f"looks at {looked_at.name}"
+    own = [parameter for parameter in rest if parameter.name not in ("history", "contract")]
+    for parameter in own:
+        default = "" if parameter.default is parameter.empty else f"  [default: {parameter.default!r}]"
+        yield f"  {parameter.name:14}{default}"
+
+
+def first_line(thing: object) -> str:
+    """The sentence of the manual."""
+    text = inspect.getdoc(thing) or ""
+    return " ".join(text.partition("\n\n")[0].split())

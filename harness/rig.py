@@ -1,0 +1,139 @@
+"""The fakes and the target of one scenario, started together and stopped together.
+
+On a clock that can be warped the target starts in real time, so that imports cost what they cost; target time runs
+while it serves, and it stops in real time again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from ..fakes.answer import Answer
+from ..fakes.clock import Clock
+from ..fakes.fake import Fake
+from ..fakes.journal import Exchange
+from ..fakes.masking import Mask
+from ..fakes.server import FakeServer
+from ..fakes.weather import Weather
+from .clock import WarpClock, why_not_process
+from .history import Incident, LogLine
+from .target_file import TargetFile
+from .targets import Target
+from .targets.keeper import descendants
+from .targets.vitals import busy_seconds
+
+
+class OutOfReach(Exception):  # said of the target, not of the program
+    """The target, or a part of it, does not live in target time; the message says why."""
+
+
+class Rig:
+    """A running target and the fakes it talks to.
+
+    What the target says and does is kept until a history asks for it, so that a target which outlives a scenario is
+    heard in the next one too.
+    """
+
+    def __init__(self, file: TargetFile, clock: Clock, make: Callable[[Rig], Target], rate: float = 1.0) -> None:
+        self.clock = clock
+        self._rate = rate
+        self.origin = clock.nanoseconds()
+        self.logs: list[LogLine] = []
+        self.events: list[Incident] = []
+        self.fakes: dict[str, FakeServer] = {}
+        numbers = itertools.count(1)
+        key = 1
+        fakes: list[tuple[Fake, int]] = []
+        for name, provider in file.providers.items():
+            fakes.append((provider.fake(name, key), provider.port or 0))
+            key += provider.keys
+        secrets = [secret for fake, _ in fakes for secret in fake.keys]
+        self.mask = Mask(secrets)
+        for fake, port in fakes:
+            self.fakes[fake.name] = FakeServer(
+                fake, clock=clock, origin=self.origin, number=lambda: next(numbers), port=port, secrets=secrets
+            )
+        self.target = make(self)
+
+    async def __aenter__(self) -> Self:
+        try:
+            for server in self.fakes.values():
+                await server.start()
+            await self.target.start(self.places())
+            await self.hurry()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    async def hurry(self) -> None:
+        """Let target time run, now that the target is ready; `OutOfReach` where some of it would stay behind."""
+        if isinstance(self.clock, WarpClock):
+            await self.look()
+            self.clock.rate = self._rate
+
+    async def look(self) -> None:
+        """See that all of the target lives in target time; `OutOfReach` where it does not."""
+        if isinstance(self.clock, WarpClock) and (why := await asyncio.to_thread(self._why_not, self.clock)):
+            raise OutOfReach(why)
+
+    def busy_seconds(self) -> float:
+        """Wall seconds that the target's processes have computed, or waited for a processor to."""
+        return 0.0 if self.target.keeper is None else busy_seconds(self.target.keeper)
+
+    async def fair(self) -> None:
+        """Fair weather and ordinary answers, for whoever comes next."""
+        for server in self.fakes.values():
+            server.answer = Answer()
+            await server.change(Weather())
+
+    def log(self, source: str, text: str) -> None:
+        """A line of the target's output."""
+        self.logs.append(LogLine(self.clock.nanoseconds() - self.origin, source, self.mask.text(text)))
+
+    def note(self, what: str, **details: Any) -> None:
+        """Something that happened to the target."""
+        said = {name: self.mask.text(value) if isinstance(value, str) else value for name, value in details.items()}
+        self.events.append(Incident(self.clock.nanoseconds() - self.origin, what, said))
+
+    def exchanges(self) -> list[Exchange]:
+        """What all fakes have seen, in the order it began."""
+        return sorted((x for server in self.fakes.values() for x in server.journal), key=lambda x: x.started)
+
+    def places(self) -> dict[str, str]:
+        """The placeholders of a target file and what they stand for."""
+        filled: dict[str, str] = {}
+        for name, server in self.fakes.items():
+            filled |= {
+                f"{name}.url": server.url,
+                f"{name}.host": "127.0.0.1",
+                f"{name}.port": str(server.port),
+                f"{name}.model": server.fake.model,
+                **{f"{name}.key{n if n > 1 else ''}": key for n, key in enumerate(server.fake.keys, 1)},
+            }
+        return filled
+
+    def _why_not(self, clock: WarpClock) -> str | None:
+        below = [] if self.target.keeper is None else descendants(self.target.keeper)
+        return next((why for pid in below if (why := why_not_process(clock, pid))), None)
+
+    async def _stop(self) -> None:
+        warped = self.clock if isinstance(self.clock, WarpClock) else None
+        if warped is not None:
+            warped.rate = 1.0
+        try:
+            await self.target.stop()
+        finally:
+            for server in self.fakes.values():
+                await server.stop()
+            if warped is not None:
+                warped.close()

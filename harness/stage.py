@@ -1,0 +1,305 @@
+"""What a scenario gets to work with: its fakes, its target, its clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, replace
+from random import Random
+from string import ascii_lowercase, digits
+from typing import Any, NoReturn
+
+from ..fakes.answer import Answer
+from ..fakes.clock import Clock
+from ..fakes.faults import Door, name_of
+from ..fakes.journal import Exchange
+from ..fakes.server import FakeServer
+from ..fakes.weather import Rule, Weather
+from .checks import Check
+from .checks.answers import answered, ended
+from .clock import WarpClock
+from .contract import Contract
+from .history import Call, Chunk, Expectation, History, Incident
+from .protocol import CallEvent, CallRequest, ChunkEvent, Done, Error
+from .targets import Target
+from .targets.vitals import Vitals, cpu_share, vitals
+
+PATIENCE = 5.0
+"""Seconds past the deadline after which the harness stops waiting for a call."""
+
+
+class DoesNotApply(Exception):
+    """The scenario is about nothing that this target does."""
+
+
+_stage: ContextVar[Stage] = ContextVar("stage")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """The exchanges that carry the calls' canaries; None means every exchange there was."""
+
+    calls: tuple[str, ...] | None
+    fake: str | None
+
+
+class Stage:
+    """One scenario's fakes, target and clock, and the history they write."""
+
+    def __init__(
+        self, history: History, fakes: dict[str, FakeServer], target: Target, clock: Clock, origin: int
+    ) -> None:
+        self.history = history
+        self.fakes = fakes
+        self.clock = clock
+        self._target = target
+        self._origin = origin
+        self._random = Random(f"{history.heading.seed}/{history.heading.scenario}/{history.heading.case}")
+
+    @property
+    def contract(self) -> Contract:
+        """What the target promises."""
+        return self.history.contract
+
+    @property
+    def primary(self) -> FakeServer:
+        """The first fake of the target file."""
+        return next(iter(self.fakes.values()))
+
+    def elapsed(self) -> int:
+        """Nanoseconds of target time since the scenario began."""
+        return self.clock.nanoseconds() - self._origin
+
+    def note(self, what: str, **details: Any) -> None:
+        """Write something that happened into the history."""
+        self.history.events.append(Incident(self.elapsed(), what, details))
+
+    async def weather(self, *rules: Rule, at: FakeServer | None = None) -> None:
+        """Put rules in force at every fake, or at one, with the others fair; no rules are fair weather everywhere."""
+        seed, now = self.history.heading.seed, self.clock.nanoseconds() / 1e9
+        doors = any(isinstance(fault, Door) for rule in rules for fault in rule.faults)
+        names = [[name_of(fault) for fault in rule.faults] for rule in rules]
+        where = {"at": at.fake.name} if at is not None else {}
+        self.note("weather", rules=names, doors=doors, **where)
+        for fake in self.fakes.values():
+            await fake.change(Weather(rules if at in {None, fake} else (), seed, now))
+
+    def answer(self, **fields: Any) -> None:
+        """Let every fake answer differently: the keywords are the fields of `Answer`."""
+        for fake in self.fakes.values():
+            fake.answer = replace(Answer(), **fields)
+
+    @property
+    def cancels(self) -> bool:
+        """Whether the target can be told that a caller has left who has heard nothing yet."""
+        return self._target.cancels
+
+    def within_deadline(self, seconds: float) -> float:
+        """A duration, or as much of it as leaves a quarter of the target's deadline for everything else."""
+        return min(seconds, 0.75 * self.contract.deadline)
+
+    def vitals(self) -> Vitals | None:
+        """How the target's processes are, noted in the history; None where the harness has not started them."""
+        keeper = self._target.keeper
+        if keeper is None:
+            return None
+        found = vitals(keeper)
+        self.note("vitals", **asdict(found))
+        return found
+
+    async def cpu_share(self, seconds: float) -> float | None:
+        """The part of a processor that the target uses over so many wall seconds, noted in the history."""
+        keeper = self._target.keeper
+        if keeper is None:
+            return None
+        # Processor time is wall time: what beats once a second must not be seen to beat fifty times.
+        warped = self.clock if isinstance(self.clock, WarpClock) else None
+        rate = self.clock.rate
+        if warped is not None:
+            warped.rate = 1.0
+        try:
+            share = round(await cpu_share(keeper, seconds, self.clock), 3)
+        finally:
+            if warped is not None:
+                warped.rate = rate
+        self.note("cpu", share=share)
+        return share
+
+    async def sleep(self, seconds: float) -> None:
+        """Let target time pass."""
+        await self.clock.sleep(seconds)
+
+    async def call(
+        self,
+        text: str = "Please answer.",
+        *,
+        stream: bool = False,
+        user: str | None = None,
+        messages: Sequence[dict[str, Any]] | None = None,
+        leave_after: float | None = None,
+        leave_after_chunks: int | None = None,
+        patience: float | None = None,
+        read_every: float = 0.0,
+        **fields: Any,
+    ) -> Call:
+        """One call to the target, to its end.
+
+        The canary is planted in the last message. `leave_after` seconds or `leave_after_chunks` chunks make the caller
+        leave early; a caller that takes one chunk every `read_every` seconds is slow. After `patience` seconds (the
+        deadline and five seconds) the harness stops waiting.
+        """
+        call = self._new_call(text, messages, stream, user)
+        request = CallRequest(call.id, call.messages, stream, user, **fields)
+        self.history.calls.append(call)
+        call.started = self.elapsed()
+        waiting = self.contract.deadline + PATIENCE if patience is None else patience
+        reader = asyncio.ensure_future(self._read(call, self._target.call(request), leave_after_chunks, read_every))
+        leaving = leave_after is not None and leave_after < waiting
+        timer = asyncio.ensure_future(self.clock.sleep(leave_after if leave_after is not None and leaving else waiting))
+        try:
+            await asyncio.wait({reader, timer}, return_when=asyncio.FIRST_COMPLETED)
+            if not reader.done():
+                if leaving:
+                    call.cancelled = self.elapsed()
+                else:
+                    call.given_up = self.elapsed()
+            if not reader.done() or call.cancelled is not None:
+                await self._target.cancel(call.id)
+        finally:
+            reader.cancel()
+            timer.cancel()
+            await asyncio.gather(reader, timer, return_exceptions=True)
+        return call
+
+    async def calls(self, count: int, *, every: float = 0.0, **fields: Any) -> list[Call]:
+        """Several callers, one every so many seconds; 0 is all at once."""
+
+        async def late(number: int) -> Call:
+            if every:
+                await self.clock.sleep(number * every)
+            return await self.call(**fields)
+
+        return list(await asyncio.gather(*(late(number) for number in range(count))))
+
+    async def callers(self, count: int, *, seconds: float, pause: float, **fields: Any) -> list[Call]:
+        """Several callers for so many seconds, each with a pause between the end of a call and its next one.
+
+        They start spread over one pause. Who still waits ten seconds past the end gives up.
+        """
+        began = self.elapsed()
+        made: list[Call] = []
+
+        async def caller(number: int) -> None:
+            await self.clock.sleep(number * pause / count)
+            while (left := seconds - (self.elapsed() - began) / 1e9) > 0:
+                patience = min(left + 10.0, self.contract.deadline + PATIENCE)
+                made.append(await self.call(patience=patience, **fields))
+                await self.clock.sleep(pause)
+
+        await asyncio.gather(*(caller(number) for number in range(count)))
+        return made
+
+    def exchanges(self, calls: Call | Sequence[Call]) -> list[Exchange]:
+        """What the fakes have seen of calls so far, for a scenario that goes by it."""
+        canaries = {call.canary for call in ([calls] if isinstance(calls, Call) else calls)}
+        return [exchange for fake in self.fakes.values() for exchange in fake.journal if exchange.canary in canaries]
+
+    def does_not_apply(self, reason: str) -> NoReturn:
+        """End the scenario here: what it is about is nothing that this target does."""
+        self.note("not_applicable", reason=reason)
+        raise DoesNotApply(reason)
+
+    def attempts(self, calls: Call | Sequence[Call] | None = None, fake: str | None = None) -> Attempts:
+        """The exchanges made for calls, at one fake or at all."""
+        if calls is None:
+            return Attempts(None, fake)
+        chosen = [calls] if isinstance(calls, Call) else calls
+        return Attempts(tuple(call.id for call in chosen), fake)
+
+    def expect(self, subject: Subject) -> Expect:
+        """What is to hold of calls, of attempts, or of the whole history."""
+        return Expect(self, subject)
+
+    def _new_call(self, text: str, messages: Sequence[dict[str, Any]] | None, stream: bool, user: str | None) -> Call:
+        canary = "".join(self._random.choices(ascii_lowercase + digits, k=6))
+        turns = [dict(message) for message in messages or [{"role": "user", "content": text}]]
+        turns[-1]["content"] = f"[bo:{canary}] {turns[-1]['content']}"
+        return Call(f"c{len(self.history.calls) + 1}", canary, 0, turns, stream, user)
+
+    async def _read(
+        self, call: Call, events: AsyncIterator[CallEvent], leave_after_chunks: int | None, read_every: float
+    ) -> None:
+        async for event in events:
+            match event:
+                case ChunkEvent(text=text):
+                    call.chunks.append(Chunk(self.elapsed(), text))
+                    call.text += text
+                    if leave_after_chunks is not None and len(call.chunks) >= leave_after_chunks:
+                        call.cancelled = self.elapsed()
+                        return
+                    if read_every:
+                        await self.clock.sleep(read_every)
+                case Done():
+                    self._end(call)
+                    call.text = call.text if event.text is None else event.text
+                    call.finish, call.model, call.provider = event.finish, event.model, event.provider
+                    call.degraded, call.usage, call.cost = event.degraded, event.usage, event.cost
+                    call.tool_calls = event.tool_calls or []
+                case Error():
+                    self._end(call)
+                    call.error, call.message, call.partial = event.kind, event.message, event.partial
+
+    def _end(self, call: Call) -> None:
+        call.ends += 1
+        if call.ended is None:
+            call.ended = self.elapsed()
+
+
+Subject = Call | Sequence[Call] | Attempts | History
+
+
+class Expect:
+    """Writes down what is to hold; it is judged when the scenario is over."""
+
+    def __init__(self, stage: Stage, subject: Subject) -> None:
+        self._stage = stage
+        match subject:
+            case Attempts(calls, fake):
+                self._of, self._calls, self._fake = "attempts", calls, fake
+            case History():
+                self._of, self._calls, self._fake = "history", None, None
+            case Call():
+                self._of, self._calls, self._fake = "calls", (subject.id,), None
+            case _:
+                self._of, self._calls, self._fake = "calls", tuple(call.id for call in subject), None
+
+    def to(self, check: Check, **params: Any) -> Expect:
+        """The check is to find nothing."""
+        calls = None if self._calls is None else list(self._calls)
+        self._stage.history.expectations.append(Expectation(check.__name__, self._of, calls, self._fake, params))
+        return self
+
+    def answered(self) -> Expect:
+        """The callers got the whole answer."""
+        return self.to(answered)
+
+    def ended(self, within: float | None = None) -> Expect:
+        """The callers have an answer or an error by the deadline, or `within` seconds."""
+        return self.to(ended, within=self._stage.contract.deadline if within is None else within)
+
+
+def expect(subject: Subject) -> Expect:
+    """What is to hold of calls, of attempts, or of the whole history, in the scenario that is being run."""
+    return _stage.get().expect(subject)
+
+
+async def perform(stage: Stage, run: Any, *arguments: Any) -> None:
+    """Run a scenario's function on its stage."""
+    token = _stage.set(stage)
+    try:
+        await run(stage, *arguments)
+    except DoesNotApply:
+        return
+    finally:
+        _stage.reset(token)

@@ -1,0 +1,136 @@
+"""What a caller makes of a reply, whatever shape it has.
+
+The rules, by which nothing that a target does is made better or worse than it is for its callers:
+
+- A status of 400 or more is an error, told by the target.
+- A success whose body is not what was asked for is handed over as it came: the caller was told that all is well, and
+  this is what it got.
+- A reply whose end is missing is an error of kind `cut`, found by the caller's client, as it is for any client.
+- A stream that HTTP ends properly is ended: without a finish reason, where it gave none.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+
+from ..protocol import CallEvent, ChunkEvent, Done, Error
+
+RAW_CHARACTERS = 64 * 1024
+"""So much of a body that cannot be read is handed over."""
+BODY_BYTES = 64 * 1024 * 1024
+
+BY_STATUS = {
+    401: "unauthorized",
+    402: "budget",
+    403: "unauthorized",
+    408: "timeout",
+    413: "context",
+    429: "rate_limited",
+    504: "timeout",
+}
+BY_CODE = {
+    "budget_exceeded": "budget",
+    "content_filter": "content_policy",
+    "content_policy_violation": "content_policy",
+    "context_length_exceeded": "context",
+    "insufficient_quota": "budget",
+    "rate_limit_error": "rate_limited",
+    "rate_limit_exceeded": "rate_limited",
+    "timeout": "timeout",
+    "timeout_error": "timeout",
+}
+ENVELOPE = {"message", "type", "param", "code", "status", "request_id"}
+
+
+class Reading(Protocol):
+    """One reply being read."""
+
+    def feed(self, data: bytes) -> list[CallEvent]:
+        """What some bytes of the body mean; nothing is read after a `Done` or an `Error`."""
+
+    def end(self) -> CallEvent:
+        """What it means that the body has ended properly."""
+
+
+class Whole:
+    """A body that means something only when all of it is there."""
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+
+    def feed(self, data: bytes) -> list[CallEvent]:
+        """More of it."""
+        self._body += data[: BODY_BYTES - len(self._body)]
+        return []
+
+    @property
+    def text(self) -> str:
+        """As text, whatever it is."""
+        return self._body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """As JSON; None where it is none."""
+        return parsed(self.text)
+
+
+class Refusal(Whole):
+    """A reply whose status says that the call has failed."""
+
+    def __init__(self, call: str, status: int) -> None:
+        super().__init__()
+        self._call = call
+        self._status = status
+
+    def end(self) -> CallEvent:
+        """The error."""
+        body = self.json()
+        kind = BY_STATUS.get(self._status, "provider" if self._status >= 500 else "invalid")
+        if self._status < 400:
+            kind = "other"
+        told = body.get("error") if isinstance(body, dict) else None
+        if told is None:
+            return Error(self._call, kind, self.text[:RAW_CHARACTERS] or f"status {self._status}")
+        return Error(self._call, kind_of(told, kind), message_of(told, self.text))
+
+
+def parsed(text: str) -> Any:
+    """The JSON that a text is; None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def kind_of(told: Any, otherwise: str) -> str:
+    """The kind of an error, by the code or type that its envelope gives."""
+    if isinstance(told, dict):
+        for field in ("code", "type"):
+            name = told.get(field)
+            if isinstance(name, str) and name in BY_CODE:
+                return BY_CODE[name]
+    return otherwise
+
+
+def message_of(told: Any, whole: str) -> str:
+    """What the caller is told: the message alone where the envelope holds nothing else, or all of it."""
+    if isinstance(told, str):
+        return told
+    if isinstance(told, dict) and isinstance(told.get("message"), str) and told.keys() <= ENVELOPE:
+        return str(told["message"])
+    return whole[:RAW_CHARACTERS]
+
+
+def raw(call: str, text: str) -> Done:
+    """A success that is not what was asked for, as it came."""
+    return Done(call, text=text[:RAW_CHARACTERS])
+
+
+def as_text(value: Any) -> str:
+    """A value where a text was to be expected."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def chunk(call: str, text: str) -> list[CallEvent]:
+    """A piece of text, unless it is empty."""
+    return [ChunkEvent(call, text)] if text else []
