@@ -1,0 +1,37 @@
+"""Is there anything to judge?"""
+
+from __future__ import annotations
+
+from ..harness.checks.answers import reached_the_wire
+from ..harness.checks.processes import comes_to_rest
+from ..harness.scenario import MUST, Case, scenario
+from ..harness.stage import Stage, expect
+
+REST = 0.2
+"""The part of a processor under which a target is at rest."""
+
+
+@scenario("control.answers", MUST, cases={"plain": False, "streamed": Case(value=True, needs="stream", streamed=True)})
+async def answers(stage: Stage, stream: bool) -> None:
+    """In fair weather a call is answered whole, and the answer comes from the provider.
+
+    A target that fails here is broken or wired wrongly, and nothing else can be said of it.
+    """
+    call = await stage.call(stream=stream)
+    expect(call).answered().to(reached_the_wire)
+
+
+@scenario("control.alive-after", MUST, after=True)
+async def alive_after(stage: Stage) -> None:
+    """After every failure one fair call is answered whole, and within five seconds the target is at rest.
+
+    A poisoned pool, a crashed process or a spinning one outlives the fault that caused it.
+    """
+    await stage.weather()
+    call = await stage.call()
+    expect(call).answered()
+    end = stage.elapsed() + 5e9
+    while (share := await stage.cpu_share(0.25)) is not None and share >= REST and stage.elapsed() < end:
+        pass
+    if share is not None:
+        expect(stage.history).to(comes_to_rest, share=REST)

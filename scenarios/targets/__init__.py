@@ -1,0 +1,1 @@
+"""Integrations that come ready to be judged."""

@@ -1,0 +1,164 @@
+"""One call: a deadline over all, bounded attempts, streams whose end is checked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from . import answers
+from .errors import AttemptFailed, CallFailed
+from .events import Events
+from .retry import MAX_ATTEMPTS, Budget, pause, refused
+
+DEADLINE = 55.0
+"""Seconds for a whole call; five less than promised, for all that is not ours."""
+TIMEOUT = httpx.Timeout(connect=5.0, read=50.0, write=10.0, pool=5.0)
+IDLE = 15.0
+"""Seconds without a byte after which a stream counts as stalled."""
+LINGER = 1.0
+"""Seconds to wait for the end of a stream whose answer is finished."""
+LIMITS = httpx.Limits(max_connections=500, max_keepalive_connections=50, keepalive_expiry=30.0)
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Where the model is."""
+
+    url: str
+    key: str
+    model: str
+
+
+class Client:
+    """Talks to one provider."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._budget = Budget()
+        self._http = httpx.AsyncClient(
+            base_url=provider.url,
+            headers={"authorization": f"Bearer {provider.key}"},
+            timeout=TIMEOUT,
+            limits=LIMITS,
+        )
+
+    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The whole answer."""
+        try:
+            async with asyncio.timeout(DEADLINE) as deadline:
+                return await self._try(request, deadline)
+        except TimeoutError:
+            raise CallFailed("timeout") from None
+
+    async def stream(self, request: dict[str, Any]) -> AsyncIterator[str | dict[str, Any]]:
+        """The answer's text as it comes, then what is to be known of it.
+
+        Once a caller has text there is no second attempt: what it would say does not continue what was said.
+        """
+        started = asyncio.get_running_loop().time()
+        given = False
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            pieces = self._streamed(request)
+            try:
+                while True:
+                    async with asyncio.timeout_at(started + DEADLINE):
+                        piece = await anext(pieces)
+                    given = given or isinstance(piece, str)
+                    yield piece
+            except StopAsyncIteration:
+                self._budget.put_back()
+                return
+            except TimeoutError:
+                raise CallFailed("timeout", partial=given) from None
+            except AttemptFailed as failure:
+                left = started + DEADLINE - asyncio.get_running_loop().time()
+                wait = None if given else self._next_wait(attempt, failure, left)
+                if wait is None:
+                    raise CallFailed(failure.kind, partial=given) from None
+                await asyncio.sleep(wait)
+            finally:
+                await pieces.aclose()
+
+    async def _try(self, request: dict[str, Any], deadline: asyncio.Timeout) -> dict[str, Any]:
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                async with self._post(request) as response:
+                    answer = answers.whole(answers.parse(await response.aread()))
+            except AttemptFailed as failure:
+                left = (deadline.when() or 0.0) - asyncio.get_running_loop().time()
+                wait = self._next_wait(attempt, failure, left)
+                if wait is None:
+                    raise CallFailed(failure.kind) from None
+            else:
+                self._budget.put_back()
+                return answer
+            await asyncio.sleep(wait)
+        raise AssertionError("the last attempt has no next")
+
+    def _next_wait(self, attempt: int, failure: AttemptFailed, left: float) -> float | None:
+        """Seconds before the next attempt; None when there is to be none.
+
+        A wait that would end after the deadline is no use to the caller, who is told at once.
+        """
+        if not failure.retry or attempt == MAX_ATTEMPTS:
+            return None
+        wait = pause(attempt, failure)
+        return wait if wait < left and self._budget.take() else None
+
+    async def _streamed(self, request: dict[str, Any]) -> AsyncGenerator[str | dict[str, Any]]:
+        """One attempt at a streamed answer."""
+        request = {**request, "stream": True, "stream_options": {"include_usage": True}}
+        streamed = answers.Streamed()
+        async with self._post(request) as response:
+            if "text/event-stream" not in response.headers.get("content-type", ""):
+                answers.whole(answers.parse(await response.aread()))
+                raise AttemptFailed("provider", retry=True)
+            async for data in self._events(response, streamed):
+                if text := streamed.take(answers.parse(data)):
+                    yield text
+        yield streamed.done()
+
+    async def _events(self, response: httpx.Response, streamed: answers.Streamed) -> AsyncIterator[str]:
+        events, chunks = Events(), response.aiter_bytes()
+        while True:
+            try:
+                async with asyncio.timeout(IDLE if streamed.finish is None else LINGER):
+                    chunk = await anext(chunks)
+                found = list(events.feed(chunk))
+            except StopAsyncIteration:
+                if events.unfinished and streamed.finish is None:
+                    raise AttemptFailed("provider", retry=True) from None
+                return
+            except UnicodeDecodeError:
+                raise AttemptFailed("provider", retry=True) from None
+            except (TimeoutError, httpx.HTTPError):
+                if streamed.finish is not None:
+                    return
+                raise
+            for data in found:
+                if data == "[DONE]":
+                    return
+                yield data
+
+    @asynccontextmanager
+    async def _post(self, request: dict[str, Any]) -> AsyncIterator[httpx.Response]:
+        body = {"model": self._provider.model, **request}
+        try:
+            async with self._http.stream("POST", "/chat/completions", json=body) as response:
+                if response.status_code != 200:
+                    raise refused(response.status_code, response.headers, answers.error_of(await response.aread()))
+                yield response
+        except httpx.ConnectError:
+            # Nobody listens there: trying again within the call does not change that, and the caller waits.
+            raise AttemptFailed("provider", retry=False, sent=False) from None
+        except httpx.ConnectTimeout:
+            raise AttemptFailed("timeout", retry=True, sent=False) from None
+        except (TimeoutError, httpx.TimeoutException):
+            raise AttemptFailed("timeout", retry=True) from None
+        except (httpx.TransportError, httpx.DecodingError, httpx.StreamError):
+            raise AttemptFailed("provider", retry=True) from None

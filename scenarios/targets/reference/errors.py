@@ -1,0 +1,38 @@
+"""What a caller is told, and nothing else: no address, no key, no word of the provider's."""
+
+from __future__ import annotations
+
+MESSAGES = {
+    "rate_limited": "The model is busy. Please try again later.",
+    "timeout": "The model did not answer in time.",
+    "provider": "The model is not available at the moment.",
+    "budget": "The budget for this service is spent.",
+    "context": "The request is too long for the model.",
+    "content_policy": "The request was declined by the model's content policy.",
+    "invalid": "The model cannot serve this request.",
+    "unauthorized": "The service is not set up correctly.",
+}
+
+
+class CallFailed(Exception):
+    """A call has failed; `kind` says how, `partial` whether part of an answer was given before."""
+
+    def __init__(self, kind: str, *, partial: bool = False) -> None:
+        super().__init__(MESSAGES[kind])
+        self.kind = kind
+        self.partial = partial
+
+
+class AttemptFailed(Exception):
+    """One attempt has failed.
+
+    `retry` says whether another may do better, `wait` how many seconds the provider asked to be left alone for, `sent`
+    whether the provider has seen the request at all.
+    """
+
+    def __init__(self, kind: str, *, retry: bool, wait: float | None = None, sent: bool = True) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.retry = retry
+        self.wait = wait
+        self.sent = sent
