@@ -1,0 +1,3 @@
+"""Cannot be imported at all."""
+
+raise RuntimeError("this module is broken")

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from brownout.fakes.clock import RealClock
+from brownout.harness import finding
+from brownout.harness.rig import Rig
+from brownout.harness.target_file import read
+from brownout.harness.targets.make import Targets
+
+
+def test_a_key_that_the_target_tells_is_kept_as_its_fingerprint() -> None:
+    """
+    Neither a line of output nor an incident holds a key in clear.
+    """
+    file = read(finding.READY_MADE / "reference.toml")
+    clock = RealClock()
+    rig = Rig(file, clock, Targets(file, clock).one)
+    key = rig.fakes["primary"].fake.keys[0]
+
+    rig.log("stderr", f"using {key}")
+    rig.note("target_died", last=f"bad key {key}", code=1)
+
+    assert key not in rig.logs[0].text
+    assert key not in str(rig.events[0].details)
+    assert rig.logs[0].text.startswith("using <")

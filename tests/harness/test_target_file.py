@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from brownout.fakes.conversion import BrokenFile
+from brownout.fakes.json_schema import published
+from brownout.harness.contract import Contract, Retry, Spend
+from brownout.harness.target_file import TargetFile, read
+
+GOOD = """\
+name = "acme"
+[start]
+env = { URL = "{primary.url}", KEY = "{primary.key}" }
+[call.python]
+callable = "acme.llm:complete"
+[providers.primary]
+dialect = "openai"
+model = "gpt-4o-mini"
+"""
+
+
+def target(folder: Path, text: str) -> TargetFile:
+    """The target file of that text."""
+    path = folder / "brownout.toml"
+    path.write_text(text, "utf-8")
+    return read(path)
+
+
+def complaints(folder: Path, text: str) -> list[tuple[int | None, str, str]]:
+    """What is wrong with it."""
+    with pytest.raises(BrokenFile) as broken:
+        target(folder, text)
+    return broken.value.complaints
+
+
+def unsaid(table: msgspec.Struct, data: dict[str, Any], path: str = "") -> Iterator[str]:
+    """The keys of the types that the data does not have."""
+    for name in table.__struct_fields__:
+        if name not in data:
+            yield path + name
+            continue
+        value, said, below = getattr(table, name), data[name], f"{path}{name}."
+        if isinstance(value, dict) and isinstance(said, dict):  # of tables that are alike one is enough
+            value, said, below = next(iter(value.values())), next(iter(said.values())), f"{below}*."
+        if isinstance(value, msgspec.Struct):
+            yield from unsaid(value, said, below)
+
+
+class TestRead:
+    def test_figures_are_read_as_people_write_them(self, tmp_path: Path) -> None:
+        """
+        Durations become seconds and dollars become micro-dollars.
+        """
+        text = GOOD + '[contract]\ndeadline = "1m30s"\nretry = { max_total = 20 }\nspend = { cap = 0.25 }\n'
+
+        contract = target(tmp_path, text).contract
+
+        assert Contract(90.0, retry=Retry(max_total=20.0), spend=Spend(cap=250_000)) == contract
+
+    def test_paths_are_relative_to_the_file(self, tmp_path: Path) -> None:
+        """
+        Working directory, templates, interpreter and modules are found from the folder of the file.
+        """
+        (tmp_path / "gateway.template").write_text("{primary.url} { not: one }")
+        text = GOOD.replace("[call", 'cwd = "app"\nfiles = { "g.yaml" = "gateway.template" }\n[call')
+        text = text.replace("[prov", 'interpreter = ".venv/bin/python"\npath = ["."]\n[prov')
+
+        file = target(tmp_path, text)
+
+        assert str(tmp_path / "app") == file.start.cwd
+        assert {"g.yaml": str(tmp_path / "gateway.template")} == file.start.files
+        assert file.call.python is not None
+        assert str(tmp_path / ".venv/bin/python") == file.call.python.interpreter
+        assert (str(tmp_path),) == file.call.python.path
+
+    def test_an_interpreter_on_the_path_stays_a_name(self, tmp_path: Path) -> None:
+        """
+        `interpreter = "python3.12"` is looked for where commands are, and not beside the file.
+        """
+        file = target(tmp_path, GOOD.replace("[prov", 'interpreter = "python3.12"\n[prov'))
+
+        assert file.call.python is not None
+        assert file.call.python.interpreter == "python3.12"
+
+    def test_a_project_may_hold_its_own(self, tmp_path: Path) -> None:
+        """
+        In pyproject.toml the file is the table `tool.brownout`, and complaints have the lines of the whole file.
+        """
+        path = tmp_path / "pyproject.toml"
+        text = '[project]\nname = "x"\n\n[tool.brownout]\n' + GOOD.replace("\n[", "\n[tool.brownout.")
+        path.write_text(text)
+
+        assert read(path).name == "acme"
+
+        path.write_text(text.replace('"openai"', '"opnai"'))
+        with pytest.raises(BrokenFile, match=r"pyproject\.toml:11: there is no dialect"):
+            read(path)
+
+    def test_what_ships_can_be_read(self) -> None:
+        """
+        Every ready-made target is a good target file.
+        """
+        folder = Path(__file__).parents[2] / "scenarios" / "targets"
+
+        assert all(read(path).name for path in folder.glob("*.toml"))
+
+    def test_every_key_there_is_can_be_said(self) -> None:
+        """
+        A file with every table and key is good, says what the schema takes, and leaves no key of the types out.
+        """
+        path = Path(__file__).parent / "acme.toml"
+        data = tomllib.loads(path.read_text())
+        schema = published("brownout target", TargetFile)
+
+        file = read(path)
+
+        assert not list(jsonschema.Draft202012Validator(schema).iter_errors(data))
+        absent = {"call.command", "call.python", "providers.*.tls", "providers.*.intercept", "contract.observe.otlp"}
+        absent |= {"call.http.dialect", "start.ready.line", "start.ready.port", "contract.jobs.submit.method"}
+        absent |= {"contract.quota.per_user.tpm", "contract.quota.per_user.rpd", "contract.jobs.status.method"}
+        absent |= {"contract.jobs.submit.headers", "contract.jobs.status.headers"}
+        assert absent == set(unsaid(file, data))
+
+    def test_a_running_target_is_never_fresh(self, tmp_path: Path) -> None:
+        """
+        A service without a start command is running already, so scenarios cannot have a process of their own.
+        """
+        text = GOOD.replace(
+            '[call.python]\ncallable = "acme.llm:complete"', '[call.http]\nurl = "http://localhost:80/"'
+        )
+
+        file = target(tmp_path, text)
+
+        assert file.running
+        assert not file.fresh
+        assert target(tmp_path, GOOD).fresh
+
+    def test_callers_speak_openai_where_no_shape_is_given(self, tmp_path: Path) -> None:
+        """
+        Without a dialect and without a body of its own, an HTTP target is spoken to as OpenAI is.
+        """
+        text = GOOD.replace(
+            '[call.python]\ncallable = "acme.llm:complete"', '[call.http]\nurl = "http://localhost:80/"'
+        )
+        shape = """body = '{"q": {prompt}}'\nanswer = "$.a"\n"""
+        spoken = [
+            file.call.http.spoken
+            for file in (target(tmp_path, text), target(tmp_path, text.replace("[prov", shape + "[prov")))
+            if file.call.http
+        ]
+
+        assert spoken == ["openai", None]
+
+
+class TestErrors:
+    def test_everything_is_told_at_once_with_its_line(self, tmp_path: Path) -> None:
+        """
+        Unknown keys, wrong types and figures out of range are all told, each with its line and what would be right.
+        """
+        text = (
+            GOOD
+            + '[contract]\ndeadline = "0s"\n[contract.retry]\nmax_attempt = 4\n[contract.stream]\nidle_timeout = []'
+        )
+
+        found = complaints(tmp_path, text)
+
+        assert [line for line, _, _ in found] == [10, 12, 14]
+        assert found[1] == (12, 'unknown key "max_attempt" in [contract.retry]', 'did you mean "max_attempts"?')
+
+    @pytest.mark.parametrize(
+        ("table", "line", "text", "hint"),
+        [
+            ("[contract.retry]\nmax_attempts = 0", 10, "max_attempts must be a whole number, at least 1; it is 0", ""),
+            ('[contract.breaker]\ncooldown = "-5s"', 10, "'-5s' is no duration", ""),
+            ('[contract.breaker]\nscope = "providr"', 10, "scope must be one of", 'did you mean "provider"?'),
+            ('[contract]\ndeadline = "0s"', 10, "more than 0", ""),
+            ("[contract.breaker]\nerror_rate = 50", 10, "a number, more than 0 and at most 1", ""),
+            ("[contract.spend]\ncap = -1", 10, "not negative", ""),
+            ("[contract.spend]\ndurable = true", 9, "has no cap", "cap = 1.00"),
+            ('[contract.spend]\ncap = 1\ntimezone = "Europe/Berln"', 11, "no time zone", 'mean "Europe/Berlin"?'),
+            ('[contract.fallback]\nchain = [\n"primary",\n"primry"]', 12, "no such provider", 'mean "primary"?'),
+            ('[contract.fallback]\nchain = ["primary"]', 10, "falls back to nobody", ""),
+            ('[contract.fallback]\nchain = ["primary", "primary"]', 10, "twice", ""),
+            ('[contract.fallback]\ncontext = "big"', 10, "no such provider", "there are: primary"),
+            ('[contract.fallback]\nregions = ["eu"]', 10, 'no provider is in region "eu"', 'region = "eu"'),
+            ('[contract.fallback]\nmidstream = "error"', 10, "none are promised", "[contract.stream]"),
+            ('[contract.residency]\neu = ["second"]', 10, "no such provider", ""),
+            ('[contract.stream]\nidle_timeout = "2m"', 10, "beyond contract.deadline", "after 60 s"),
+            ("[contract.keys]\nsecond = true", 10, "no provider has one", "keys = 2"),
+            ("[contract.access]", 9, "no caller is known", "unauthorized"),
+            ('[contract.pii]\ntypes = ["email"]\nrecall = { nam = 0.9 }', 11, 'unknown key "nam"', 'mean "name"?'),
+            ("[contract.pii]", 9, '[contract.pii] has no "types"', "types is a list"),
+            ('[providers.secondary]\ndialect = "anthropc"\nmodel = "m"', 10, "no dialect", "known here"),
+            ('[providers.secondary]\ndialect = "openai"\nmodel = "m"\ntls = true', 12, "not available", "leave it out"),
+            ("[contract.observe]\notlp = true", 10, "not available", "leave it out"),
+            ('[providers.secondary]\ndialect = "openai"\nmodel = "m"\nlimits = { rpm = 0 }', 12, "limits.rpm must", ""),
+            ('[call.command]\ncommand = ["x"]', 4, "[call.command] and [call.python] contradict", "exactly one"),
+            ("[run]\nclock = 'fast'", 10, "run.clock must be one of", ""),
+            ("[contract.deadlin]", 9, 'unknown key "deadlin" in [contract]', 'mean "deadline"?'),
+        ],
+    )
+    def test_what_cannot_be_is_refused(self, tmp_path: Path, table: str, line: int, text: str, hint: str) -> None:
+        """
+        A claim that is impossible or contradicts another is refused with its line and the right form.
+        """
+        found = complaints(tmp_path, GOOD + table + "\n")
+
+        assert any(at == line and text in said and hint in right for at, said, right in found), found
+
+    @pytest.mark.parametrize(
+        ("written", "hint"),
+        [("{primry.url}", "did you mean {primary.url}?"), ("{primary.key2}", "{primary.key}"), ("{prot}", "{port}?")],
+    )
+    def test_a_placeholder_that_is_none_is_refused(self, tmp_path: Path, written: str, hint: str) -> None:
+        """
+        A misspelt placeholder is told with the nearest right one.
+        """
+        (line, text, right), *_ = complaints(tmp_path, GOOD.replace("{primary.url}", written))
+
+        assert (3, f"there is no placeholder {written}") == (line, text)
+        assert hint in right
+
+    def test_a_price_is_needed_where_money_is_promised(self, tmp_path: Path) -> None:
+        """
+        A cap without a known price is refused, and accepted once the price is given; without a cap no price is needed.
+        """
+        text = GOOD.replace("gpt-4o-mini", "house-model")
+        cap = "[contract.spend]\ncap = 1\n"
+
+        (line, said, hint), *_ = complaints(tmp_path, text + cap)
+
+        assert line == 8
+        assert 'what "house-model" costs' in said
+        assert "price = {" in hint
+        assert target(tmp_path, text)
+        assert target(tmp_path, text + "price = { input = 1, output = 2 }\n" + cap)
+
+    def test_a_template_is_looked_into(self, tmp_path: Path) -> None:
+        """
+        A template that is missing is refused, and so is one with a placeholder of a fake that does not exist.
+        """
+        text = GOOD.replace("[call", 'files = { "a" = "a.template" }\n[call')
+
+        assert "cannot be read" in complaints(tmp_path, text)[0][1]
+
+        (tmp_path / "a.template").write_text("url: {primary.ulr}\nown: {x} {{y}}\n")
+        assert complaints(tmp_path, text) == [
+            (4, "a.template: there is no placeholder {primary.ulr}", 'did you mean "primary.url"?')
+        ]
+
+    def test_no_toml_and_no_file_are_told(self, tmp_path: Path) -> None:
+        """
+        Broken TOML is told with its line, and a file that is not there by its name.
+        """
+        assert complaints(tmp_path, 'name = "a"\nname\n')[0][0] == 2
+        with pytest.raises(BrokenFile, match=r"nowhere\.toml: cannot be read: No such file"):
+            read(tmp_path / "nowhere.toml")

@@ -1,0 +1,145 @@
+"""Plants every defect in the reference integration and sees which rows catch it: `nox -s mutants`.
+
+A mutant is killed when each row it names fails. A `must` row that fails and is neither named nor touched is a false
+accusation, and as bad as a survivor. Which rows are run against a mutant: those it names, those it touches, and every
+other `must` row that is over in a few seconds; `--all` runs every row against every mutant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from msgspec.structs import replace
+from planted import MUTANTS, Mutant
+
+from brownout.harness import scenario
+from brownout.harness.case import Finished
+from brownout.harness.engine import Engine, Plan
+from brownout.harness.scenario import MUST, Scenario
+from brownout.harness.target_file import TargetFile, read
+from brownout.scenarios.targets import reference
+
+QUICK = 8.0
+"""Seconds up to which an unrelated row is run against every mutant."""
+JOBS = 16
+"""Cases at a time against one mutant."""
+SIDE_BY_SIDE = 4
+"""Mutants at a time."""
+
+
+@dataclass(frozen=True)
+class Caught:
+    """What the catalogue said of one mutant."""
+
+    mutant: Mutant
+    failed: frozenset[str]
+    judged: frozenset[str]
+
+    @property
+    def survived(self) -> list[str]:
+        """The rows that should have failed and did not."""
+        return [row for row in self.mutant.killed_by if row not in self.failed]
+
+    @property
+    def accused(self) -> list[str]:
+        """The unrelated `must` rows that failed."""
+        levels = {row.id: row.level for row in scenario.REGISTRY.values()}
+        related = (*self.mutant.killed_by, *self.mutant.touches, "control.alive-after")
+        return sorted(
+            row
+            for row in self.failed
+            if levels[row] is MUST and not any(fnmatchcase(row, pattern) for pattern in related)
+        )
+
+
+def plant(mutant: Mutant, folder: Path) -> TargetFile:
+    """The reference with the defect in it, in a folder of its own."""
+    source = Path(reference.__file__).parent
+    package = folder / "mutant"
+    shutil.copytree(source, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for patch in mutant.patches:
+        path = package / patch.file
+        text = path.read_text("utf-8")
+        if text.count(patch.old) != 1:
+            raise SystemExit(f"{mutant.name}: {patch.file} has {text.count(patch.old)} times {patch.old!r}")
+        path.write_text(text.replace(patch.old, patch.new), "utf-8")
+    file = read(source.parent / "reference.toml")
+    assert file.call.python is not None
+    call = replace(file.call.python, callable="mutant:complete", path=(str(folder),))
+    return replace(file, name=mutant.name, call=replace(file.call, python=call))
+
+
+def chosen(mutant: Mutant, *, every: bool) -> tuple[Scenario, ...]:
+    """The rows that are run against a mutant."""
+    wanted = (*mutant.killed_by, *(pattern for pattern in mutant.touches if pattern != "*"), "control.*")
+    rows = scenario.load().values()
+    return tuple(
+        row
+        for row in rows
+        if every
+        or any(fnmatchcase(row.id, pattern) for pattern in wanted)
+        or (row.level is MUST and row.seconds <= QUICK)
+    )
+
+
+async def judge(mutant: Mutant, *, every: bool, folder: Path) -> Caught:
+    """Run the rows against a mutant."""
+    rows = chosen(mutant, every=every)
+    plan = Plan(plant(mutant, folder), mutant.name, rows, jobs=JOBS, report_dir=folder / "report")
+    results = await Engine(plan, _quiet).run()
+    failed = {row.id for row in results.results if row.verdict == "fail"}
+    judged = {row.id for row in results.results if row.verdict in ("pass", "fail")}
+    return Caught(mutant, frozenset(failed), frozenset(judged))
+
+
+async def all_of(mutants: Sequence[Mutant], *, every: bool) -> AsyncIterator[Caught]:
+    """Judge mutants, several at a time: their rows wait more than they work."""
+    places = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def one(mutant: Mutant) -> Caught:
+        async with places:
+            with tempfile.TemporaryDirectory() as folder:
+                return await judge(mutant, every=every, folder=Path(folder))
+
+    for caught in asyncio.as_completed([one(mutant) for mutant in mutants]):
+        yield await caught
+
+
+async def main() -> int:
+    """Judge every mutant, or those whose names contain the words given, and print the table."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--all", action="store_true", help="run every row against every mutant")
+    arguments.add_argument("words", nargs="*", help="only mutants whose names contain one of these")
+    given = arguments.parse_args()
+    wrong = 0
+    mutants = [m for m in MUTANTS if not given.words or any(word in m.name for word in given.words)]
+    async for caught in all_of(mutants, every=given.all):
+        mutant = caught.mutant
+        wrong += bool(caught.survived or caught.accused)
+        verdict = "survived" if caught.survived else "accused others" if caught.accused else "killed"
+        print(f"{verdict:15} {mutant.name}", flush=True)  # noqa: T201  # the table is what this is for
+        for word, found in (("by", mutant.killed_by), ("not by", caught.survived), ("also by", caught.accused)):
+            if found:
+                print(f"{'':15} {word:8} {', '.join(found)}", flush=True)  # noqa: T201  # the table
+    uncovered = sorted(
+        row.id for row in scenario.load().values() if not any(row.id in mutant.killed_by for mutant in MUTANTS)
+    )
+    print(f"{len(mutants) - wrong} of {len(mutants)} mutants killed by their rows and by no other")  # noqa: T201
+    print(f"rows without a mutant: {', '.join(uncovered) or 'none'}")  # noqa: T201  # the table
+    return 1 if wrong else 0
+
+
+def _quiet(finished: Finished) -> None:
+    """The table is all there is to see."""
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

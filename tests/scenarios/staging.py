@@ -1,0 +1,118 @@
+"""A scenario played on a virtual clock, against a client in the same loop: hours in a moment, every duration exact."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Protocol
+
+import virtual
+
+from brownout.harness import scenario
+from brownout.harness.contract import Contract
+from brownout.harness.history import Heading, History
+from brownout.harness.protocol import CallEvent, CallRequest, ChunkEvent, Done, Error
+from brownout.harness.rig import Rig
+from brownout.harness.stage import Stage, perform
+from brownout.harness.target_file import Calling, CommandCall, Provider, TargetFile
+from brownout.harness.verdict import Judgement, judge
+
+
+class Integration(Protocol):
+    """What answers a caller: yields text, or returns it as its only piece; an exception is an error."""
+
+    def __call__(self, prompt: str, *, stream: bool) -> AsyncIterator[str]:
+        """Answer."""
+
+
+Makes = Callable[[str, str], Integration]
+"""An integration for a base URL and a key."""
+
+
+class InProcess:
+    """A target in the loop of the test."""
+
+    pid = keeper = None
+
+    def __init__(self, makes: Makes) -> None:
+        self._makes = makes
+        self._calls: dict[str, asyncio.Task[None]] = {}
+        self._integration: Integration | None = None
+
+    async def start(self, places: Mapping[str, str]) -> None:
+        """Make the integration."""
+        self._integration = self._makes(places["primary.url"], places["primary.key"])
+
+    async def call(self, request: CallRequest) -> AsyncIterator[CallEvent]:
+        """Run it in a task of its own, as a process would."""
+        queue: asyncio.Queue[CallEvent] = asyncio.Queue()
+        self._calls[request.id] = asyncio.create_task(self._serve(request, queue))
+        while True:
+            event = await queue.get()
+            yield event
+            if not isinstance(event, ChunkEvent):
+                return
+
+    @property
+    def cancels(self) -> bool:
+        """A coroutine can be cancelled at any time."""
+        return True
+
+    async def cancel(self, call: str) -> None:
+        """Cancel the task."""
+        self._calls[call].cancel()
+
+    async def kill(self) -> None:
+        """Cancel everything."""
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Cancel everything."""
+        for task in self._calls.values():
+            task.cancel()
+        await asyncio.gather(*self._calls.values(), return_exceptions=True)
+        close = getattr(self._integration, "aclose", None)
+        if close is not None:
+            await close()
+
+    async def _serve(self, request: CallRequest, queue: asyncio.Queue[CallEvent]) -> None:
+        assert self._integration is not None
+        text: list[str] = []
+        try:
+            async with contextlib.aclosing(  # type: ignore[type-var]  # an async generator, whatever it says it is
+                self._integration(request.messages[-1]["content"], stream=request.stream)
+            ) as pieces:
+                async for piece in pieces:
+                    text.append(piece)
+                    if request.stream:
+                        queue.put_nowait(ChunkEvent(request.id, piece))
+        except Exception as error:
+            queue.put_nowait(Error(request.id, getattr(error, "kind", "other"), str(error)))
+        else:
+            queue.put_nowait(Done(request.id, None if request.stream else "".join(text), "stop"))
+
+
+async def _played(row: str, case: str, makes: Makes, contract: Contract, seed: int) -> tuple[Judgement, History]:
+    scene = scenario.load()[row]
+    providers = {"primary": Provider("openai", "gpt-4o-mini")}
+    file = TargetFile("test", Calling(command=CommandCall(["none"])), providers, contract=contract)
+    target = InProcess(makes)
+    async with Rig(file, virtual.VirtualClock(), lambda rig: target) as rig:
+        history = History(Heading(row, case, scene.level.value, "", "test", contract, seed, rig.clock.epoch()))
+        value = [scene.case(case).value] if scene.cases else []
+        await perform(Stage(history, rig.fakes, target, rig.clock, rig.origin), scene.run, *value)
+        history.exchanges = rig.exchanges()
+        return judge(history), history
+
+
+def play(
+    row: str, makes: Makes, case: str = "", *, contract: Contract | None = None, seed: int = 0
+) -> tuple[Judgement, History]:
+    """What a scenario says of an integration, and the history by which it does."""
+    return virtual.run(_played(row, case, makes, contract or Contract(), seed))
+
+
+def verdict(row: str, makes: Makes, case: str = "", **options: Any) -> str:
+    """What a scenario says of an integration, in a word."""
+    return play(row, makes, case, **options)[0].verdict.value
