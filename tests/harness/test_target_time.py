@@ -214,7 +214,7 @@ class TestRealTime:
         Where the library was not built the run says so in one line, goes on in real time, and `--clock warp` is wrong.
         """
         package = tmp_path / "site" / "brownout"
-        unneeded = shutil.ignore_patterns("tests", ".git", "*.so", "__pycache__", "*.egg-info", "build")
+        unneeded = shutil.ignore_patterns("tests", ".git", ".nox", "*.so", "__pycache__", "*.egg-info", "build")
         shutil.copytree(PACKAGE, package, ignore=unneeded)
         folder = folder_with("python", tmp_path)
 
