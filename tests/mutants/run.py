@@ -18,7 +18,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from msgspec.structs import replace
-from planted import MUTANTS, Mutant
+from mutant import Mutant
+from planted import MUTANTS
 
 from brownout.harness import scenario
 from brownout.harness.case import Finished

@@ -1,0 +1,67 @@
+"""Bugs of integrations that take every 200 for an answer."""
+
+from __future__ import annotations
+
+from mutant import Mutant, answers, client
+
+MUTANTS = (
+    Mutant(
+        "a body that is no JSON is the answer itself",
+        (
+            answers(
+                "    except ValueError:\n        raise AttemptFailed(BROKEN, retry=True) from None\n    if not isinstance(value, dict)",
+                '    except ValueError:\n        return {"choices": [{"message": {"content": str(text)}, "finish_reason": "stop"}]}\n    if not isinstance(value, dict)',
+            ),
+        ),
+        ("content.malformed-json", "content.html-200", "content.empty-body"),
+        ("content.*", "stream.*"),
+    ),
+    Mutant(
+        "whatever stands in the text's place is the text",
+        (
+            answers(
+                "    if not isinstance(calls, list) or not (isinstance(text, str) or (text is None and calls)):\n        raise AttemptFailed(BROKEN, retry=True)\n",
+                "    text = str(text)\n",
+            ),
+        ),
+        ("content.wrong-type", "content.null-content"),
+    ),
+    Mutant(
+        "a 200 cannot be an error",
+        (
+            answers('    if body.get("error"):', "    if False:"),
+            answers(
+                "    except (KeyError, IndexError, TypeError, AttributeError):\n        raise AttemptFailed(BROKEN, retry=True) from None\n",
+                '    except (KeyError, IndexError, TypeError, AttributeError):\n        return {"text": "", "finish": "stop"}\n',
+            ),
+        ),
+        ("content.error-in-200", "content.no-choices"),
+        ("content.*",),
+    ),
+    Mutant(
+        "a field that is not known is an error",
+        (
+            answers(
+                "    try:\n        choice = body",
+                '    if "from_the_future" in body:\n        raise AttemptFailed(BROKEN, retry=False)\n    try:\n        choice = body',
+            ),
+        ),
+        ("content.unknown-fields",),
+    ),
+    Mutant(
+        "every answer is said to have ended normally",
+        (answers('finish = "refusal" if message.get("refusal") else choice.get("finish_reason")', 'finish = "stop"'),),
+        ("content.refusal", "content.truncated-by-length"),
+    ),
+    Mutant(
+        "a body is asked for in gzip and read as it is",
+        (
+            client(
+                "answer = answers.whole(answers.parse(await response.aread()))",
+                'answer = answers.whole(answers.parse(b"".join([part async for part in response.aiter_raw()])))',
+            ),
+        ),
+        ("content.compressed",),
+        ("content.*",),
+    ),
+)

@@ -1,0 +1,54 @@
+"""What a mutant is: a defect planted in the reference integration, a bug that real integrations have had.
+
+A mutant is one or more replacements in the reference's source. `killed_by` are the rows that must fail for it;
+`touches` are rows (globs) that may fail too, because the same bug breaks their promise as well. Any other `must` row that
+fails is a false accusation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One replacement in one file of the reference; `old` must be there exactly once."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One bug."""
+
+    name: str
+    patches: tuple[Patch, ...]
+    killed_by: tuple[str, ...]
+    touches: tuple[str, ...] = ()
+
+
+def client(old: str, new: str) -> Patch:
+    """A replacement in client.py."""
+    return Patch("client.py", old, new)
+
+
+def retry(old: str, new: str) -> Patch:
+    """A replacement in retry.py."""
+    return Patch("retry.py", old, new)
+
+
+def answers(old: str, new: str) -> Patch:
+    """A replacement in answers.py."""
+    return Patch("answers.py", old, new)
+
+
+def events(old: str, new: str) -> Patch:
+    """A replacement in events.py."""
+    return Patch("events.py", old, new)
+
+
+def entry(old: str, new: str) -> Patch:
+    """A replacement in __init__.py."""
+    return Patch("__init__.py", old, new)
