@@ -1,8 +1,8 @@
 """What a mutant is: a defect planted in the reference integration, a bug that real integrations have had.
 
 A mutant is one or more replacements in the reference's source. `killed_by` are the rows that must fail for it;
-`touches` are rows (globs) that may fail too, because the same bug breaks their promise as well. Any other `must` row that
-fails is a false accusation.
+`touches` are rows (globs) that may fail too, because the same bug breaks their promise as well. Any other `must` row
+that fails is a false accusation.
 """
 
 from __future__ import annotations
