@@ -65,6 +65,8 @@ class Answer:
     """Bytes of filler behind each word, for long streams."""
     cached_tokens: int = 0
     """How many tokens of the prompt the provider says it had cached; no more than there are."""
+    cache_written_tokens: int = 0
+    """How many further tokens of the prompt the provider says it has put into its cache."""
     reasoning_tokens: int = 0
     """How many tokens the model thought before it spoke; they are billed as output."""
     batch: BatchRun = BatchRun()

@@ -82,6 +82,8 @@ class Ask:
     route: str
     """The dialect's name of the operation, such as "chat"; "unknown" where there is none."""
     request: Request
+    about: str | None = None
+    """What the operation is about, such as a batch: the part of the path that names it."""
     body: Any = None
     """The parsed body."""
     model: str | None = None
@@ -107,6 +109,7 @@ class Ask:
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    cache_written_tokens: int = 0
     reasoning_tokens: int = 0
     quota: QuotaState = QuotaState()
     """What the provider says of its rate limits, filled in by the server; the dialect writes the headers."""

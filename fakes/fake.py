@@ -18,6 +18,9 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     input: Dollars
     output: Dollars
     cached: Dollars | None = None
+    """Of the prompt, where the provider had it cached; as any other input where not given."""
+    cache_write: Dollars | None = None
+    """Of the prompt, where it is put into the cache; as any other input where not given."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -50,7 +50,7 @@ class InProcessFake(Responder):
     @property
     def url(self) -> str:
         """The base URL that a client is given."""
-        return f"http://{self.host}/v1"
+        return f"http://{self.host}{self.dialect.base}"
 
 
 class InProcess(respx.MockRouter):

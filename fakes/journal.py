@@ -86,6 +86,8 @@ class Exchange(msgspec.Struct, tag="exchange", tag_field="kind", omit_defaults=T
     """Of what had left of the answer, `reasoning_tokens` included."""
     cached_tokens: int = 0
     """Those of the input that are billed as cached."""
+    cache_written_tokens: int = 0
+    """Those of the input that are billed as put into the cache."""
     reasoning_tokens: int = 0
     microdollars: int = 0
     ended: str = ""

@@ -75,7 +75,11 @@ class Tally:
         exchange.output_tokens = self._ask.reasoning_tokens + visible
         if price is not None:
             exchange.microdollars = microdollars(
-                price, exchange.input_tokens, exchange.output_tokens, exchange.cached_tokens
+                price,
+                exchange.input_tokens,
+                exchange.output_tokens,
+                exchange.cached_tokens,
+                exchange.cache_written_tokens,
             )
 
     def _tokens(self, deltas: int) -> int:
@@ -123,14 +127,20 @@ class Tally:
         return bool(sent) and (fair.startswith(sent[:1024]) or _keys(fair) <= _keys(_decoded(sent, exchange)))
 
 
-def microdollars(price: Price, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> int:
+def microdollars(
+    price: Price, input_tokens: int, output_tokens: int, cached_tokens: int = 0, cache_written_tokens: int = 0
+) -> int:
     """The price of so many tokens, rounded to the nearest micro-dollar.
 
     A dollar per million tokens is a micro-dollar per token, so the list price multiplies as it stands. `cached_tokens`
-    are part of `input_tokens`.
+    and `cache_written_tokens` are parts of `input_tokens`.
     """
     cached = price.input if price.cached is None else price.cached
-    return round((input_tokens - cached_tokens) * price.input + cached_tokens * cached + output_tokens * price.output)
+    written = price.input if price.cache_write is None else price.cache_write
+    plain = input_tokens - cached_tokens - cache_written_tokens
+    return round(
+        plain * price.input + cached_tokens * cached + cache_written_tokens * written + output_tokens * price.output
+    )
 
 
 def _decoded(body: bytes, exchange: Exchange) -> bytes:

@@ -65,7 +65,7 @@ class Responder:
         self.journal: list[Exchange] = []
         self._number = number or _counter()
         self._mask = Mask([*fake.keys, *secrets])
-        self._dialect = dialect(fake.dialect)
+        self.dialect = dialect(fake.dialect)
         self._attempts: Counter[str | None] = Counter()
 
     def seconds(self) -> float:
@@ -103,9 +103,9 @@ class Responder:
         """The provider's refusal of a request whose body cannot be read, whatever the weather."""
         self.note(exchange, request)
         exchange.trouble = trouble.kind
-        ask = Ask(self._dialect, self.fake, "unknown", request, now=self.clock.epoch(), trouble=trouble)
+        ask = Ask(self.dialect, self.fake, "unknown", request, now=self.clock.epoch(), trouble=trouble)
         try:
-            return Reply(_dated(self._dialect.trouble(ask, trouble), ask), ask)
+            return Reply(_dated(self.dialect.trouble(ask, trouble), ask), ask)
         except Exception as error:  # as above
             return self._broken(exchange, error)
 
@@ -132,7 +132,7 @@ class Responder:
         return Reply((Reset(),))
 
     def _ask(self, picked: Picked) -> Ask:
-        ask = self._dialect.read(picked.request, self.fake)
+        ask = self.dialect.read(picked.request, self.fake)
         ask.trouble = picked.trouble or ask.trouble
         ask.canary = find_canary(ask.texts)
         self._attempts[ask.canary] += 1
@@ -170,8 +170,8 @@ class Responder:
 
     def _fair(self, ask: Ask) -> list[Op]:
         if ask.trouble is not None:
-            return list(self._dialect.trouble(ask, ask.trouble))
-        return [Wait(ask.answer.pace.first), *self._dialect.answer(ask)]
+            return list(self.dialect.trouble(ask, ask.trouble))
+        return [Wait(ask.answer.pace.first), *self.dialect.answer(ask)]
 
     def _note_ask(self, exchange: Exchange, ask: Ask, request: Request) -> None:
         self.note(exchange, request, ask.key)
@@ -182,6 +182,7 @@ class Responder:
         exchange.texts, exchange.tools = tuple(map(text, ask.texts)), tuple(map(text, ask.tools))
         exchange.canary, exchange.attempt, exchange.key = ask.canary, ask.attempt, fingerprint(ask.key)
         exchange.input_tokens, exchange.cached_tokens = ask.input_tokens, ask.cached_tokens
+        exchange.cache_written_tokens = ask.cache_written_tokens
         if ask.trouble is None:
             whole = ask.answer.whole(ask.canary)
             exchange.answer = text(whole) if len(whole) <= LONGEST_ANSWER else None

@@ -51,7 +51,7 @@ class FakeServer(Responder):
     @property
     def url(self) -> str:
         """The base URL that a client is given."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http://127.0.0.1:{self.port}{self.dialect.base}"
 
     async def start(self) -> None:
         """Listen on the loopback, on the port asked for or on a free one; an OSError where somebody has it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..fakes.dialects import finishes
 from ..fakes.faults import Fault
 from ..fakes.faults.answers import NoChoices, NullContent, StopReason
 from ..fakes.faults.body import EmptyBody, ErrorInOk, HtmlPage, MalformedJson
@@ -108,7 +109,7 @@ async def refusal(stage: Stage) -> None:
     """A refusal is reported as one, not as an answer."""
     stage.answer(refusal="I am sorry, I cannot help with that.")
     call = await stage.call()
-    expect(call).ended().to(finish_tells, finishes=["refusal", "content_filter"], errors=["content_policy"])
+    expect(call).ended().to(finish_tells, finishes=finishes("refusal", "content_filter"), errors=["content_policy"])
 
 
 @scenario("content.truncated-by-length", SHOULD)
@@ -116,7 +117,7 @@ async def truncated_by_length(stage: Stage) -> None:
     """The caller can see that an answer was cut off by its length."""
     await stage.weather(always(StopReason("length")))
     call = await stage.call()
-    expect(call).ended().to(finish_tells, finishes=["length", "max_tokens"], errors=["context", "invalid"])
+    expect(call).ended().to(finish_tells, finishes=finishes("length"), errors=["context", "invalid"])
 
 
 @scenario(

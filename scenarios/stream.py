@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ..fakes.answer import Pace, ToolCall
+from ..fakes.dialects import finishes
 from ..fakes.faults import Fault
 from ..fakes.faults.answers import NoText, StopReason
 from ..fakes.faults.connection import Cut
@@ -242,9 +243,9 @@ async def stop_reason(stage: Stage, reason: str) -> None:
     """The caller can tell an answer that was cut short by the provider from a whole one."""
     await stage.weather(always(StopReason("length" if reason == "length" else "content_filter")))
     call = await stage.call(stream=True)
-    known = {"length": ["length", "max_tokens"], "content_filter": ["content_filter", "refusal"]}
+    known = finishes(*{"length": ["length"], "content_filter": ["content_filter", "refusal"]}[reason])
     told = {"length": ["context", "invalid"], "content_filter": ["content_policy"]}
-    expect(call).ended().to(finish_tells, finishes=known[reason], errors=told[reason])
+    expect(call).ended().to(finish_tells, finishes=known, errors=told[reason])
 
 
 @scenario(

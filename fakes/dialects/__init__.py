@@ -6,7 +6,8 @@ weather and no socket.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Protocol
 
@@ -18,43 +19,77 @@ NAMES = ("openai",)
 
 
 class Dialect(Protocol):
-    """A provider's wire format."""
+    """A provider's wire format; most of what is not its own is in `speaker.Speaker`."""
 
-    name: str
-    troubles: frozenset[str]
-    """The kinds of `Trouble` it can render: at least all of `ask.TROUBLES`."""
-    writing: frozenset[str]
-    """The routes whose answer is a text that a model writes."""
+    @property
+    def name(self) -> str:
+        """As target files write it."""
 
+    @property
+    def base(self) -> str:
+        """What of the paths belongs to the base URL that clients are given, such as "/v1"."""
+
+    @property
+    def troubles(self) -> frozenset[str]:
+        """The kinds of `Trouble` it can render: at least all of `ask.TROUBLES`."""
+
+    @property
+    def writing(self) -> frozenset[str]:
+        """The routes whose answer is a text that a model writes."""
+
+    @property
+    def finishes(self) -> Mapping[str, str]:
+        """The provider's own word for each way in which an answer ends: those of `Answer.finish`, and "refusal"."""
+
+    @property
+    def closed_lists(self) -> frozenset[str]:
+        """Fields of an answer whose values are a closed list and carry nothing of the answer itself."""
+
+    @abstractmethod
     def read(self, request: Request, fake: Fake) -> Ask:
         """Read a request; what the provider would refuse comes with its `trouble`."""
 
+    @abstractmethod
     def answer(self, ask: Ask) -> Sequence[Op]:
         """The fair-weather script of an ask that has no trouble."""
 
+    @abstractmethod
     def trouble(self, ask: Ask, trouble: Trouble) -> Sequence[Op]:
         """The provider's own way of saying no."""
 
+    @abstractmethod
     def error_envelope(self, ask: Ask, trouble: Trouble) -> bytes:
         """The body of that, to be sent where no status can be sent any more."""
 
+    @abstractmethod
     def midstream_error(self, ask: Ask, trouble: Trouble, sent: int = 0) -> Send:
         """The event that tells of an error inside a stream, after `sent` events."""
 
+    @abstractmethod
     def garbage(self, ask: Ask) -> Send:
         """An event whose framing is right and whose payload cannot be parsed."""
 
+    @abstractmethod
     def hollow(self, ask: Ask, how: str) -> Sequence[Op]:
         """A proper answer, whole or streamed, without its substance.
 
         "no_choices" has an empty list where the answers belong, "null_content" an answer whose text is null.
         """
 
+    @abstractmethod
     def ping(self, ask: Ask) -> Send:
         """What the provider sends in a stream to keep the connection alive; a comment where it has nothing else."""
 
+    @abstractmethod
     def unknown_event(self, ask: Ask) -> Send | None:
         """An event of a type that no client knows yet and every client has to ignore; None where there can be none."""
+
+
+def finishes(*reasons: str) -> list[str]:
+    """Every word by which some provider says that an answer ended so, the reasons' own names included."""
+    spoken = [dialect(name).finishes for name in NAMES]
+    words = {*reasons, *(words[reason] for words in spoken for reason in reasons)}
+    return sorted(words - {words["stop"] for words in spoken})
 
 
 def dialect(name: str) -> Dialect:

@@ -1,7 +1,7 @@
 """JSON that is well-formed and not what was expected.
 
-These faults know JSON and no provider: they change every JSON text they find, in a body or in the data of an event.
-What holds no JSON, such as `[DONE]` or a binary frame, stays as it is.
+These faults know JSON and no provider, who is only asked which fields are closed lists: they change every JSON text
+they find, in a body or in the data of an event. What holds no JSON, such as `[DONE]` or a binary frame, stays as it is.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..script import Send
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ..ask import Ask
     from ..script import Script
 
-CLOSED_LISTS = {"service_tier", "truncation"}
 UNKNOWN = {"from_the_future": {"since": 2999, "values": [1, None, "x"]}}
 
 
@@ -39,7 +39,7 @@ class UnknownValues:
 
     def rewrite(self, script: Script, ask: Ask) -> Script:
         """The same answer with values from the future."""
-        return _changed(script, _with_unknown_values)
+        return _changed(script, partial(_with_unknown_values, ask.dialect.closed_lists))
 
 
 @fault
@@ -99,10 +99,15 @@ def _with_unknown_fields(value: Any) -> Any:
             return value
 
 
-def _with_unknown_values(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {name: "from_the_future" if name in CLOSED_LISTS else held for name, held in value.items()}
+def _with_unknown_values(names: frozenset[str], value: Any) -> Any:
+    match value:
+        case dict():
+            new = {name: "from_the_future" for name, held in value.items() if name in names and isinstance(held, str)}
+            return {name: _with_unknown_values(names, held) for name, held in value.items()} | new
+        case list():
+            return [_with_unknown_values(names, inner) for inner in value]
+        case _:
+            return value
 
 
 def _reordered(value: Any) -> Any:

@@ -9,73 +9,85 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from ...answer import find_canary
 from ...ask import Ask, Request, Trouble
-from ...fake import Fake
-from ...script import Head, Op, Send, header, whole
-from ..wire import Unreadable, json_bytes, json_value, sse
+from ...script import Head, Op, Send, whole
+from ..reading import bearer
+from ..refusing import Refused, page, with_own
+from ..speaker import Speaker
+from ..wire import json_bytes, json_value, sse
 from . import chat, embeddings, limits, models, moderations, troubles
 from .batches import Batches
 from .files import Files
-from .reading import route
+from .reading import ROUTES
 from .refusing import check_window, read_body
 from .responses import Responses
-from .validation import Refused
 
 # Where a response fails in the middle, captures show three forms; the kind of trouble says which.
 NESTED = frozenset(kind for kind, row in troubles.TROUBLES.items() if row.type == "insufficient_quota")
 FAILED = frozenset({"overloaded", "rate_limited", "rate_limited_tokens"})
+FINISHES = {
+    "stop": "stop",
+    "length": "length",
+    "content_filter": "content_filter",
+    "tool_calls": "tool_calls",
+    "refusal": "stop",
+}
 BODIES = frozenset({"chat", "responses", "responses.input_tokens", "embeddings", "moderations", "batches.create"})
 
 
-class OpenAI:
+class OpenAI(Speaker):
     """OpenAI's wire format, and what one provider remembers: files, batches, responses."""
 
     name = "openai"
+    base = "/v1"
     troubles = frozenset(troubles.TROUBLES)
     writing = frozenset({"chat", "responses"})
+    finishes = MappingProxyType(FINISHES)
+    closed_lists = frozenset({"service_tier", "truncation"})
+    routes = ROUTES
 
     def __init__(self) -> None:
         self.files = Files()
         self.batches = Batches(self.files, self._run)
         self.responses = Responses()
 
-    def read(self, request: Request, fake: Fake) -> Ask:
-        """Read a request; what OpenAI would refuse comes with its trouble."""
-        ask = Ask(self, fake, "unknown", request)
-        ask.key = _key(request)
-        ask.route, _, ask.trouble = route(request.method, request.path)
+    def key(self, request: Request) -> str | None:
+        """The key that a request brings."""
+        return bearer(request)
+
+    def understand(self, ask: Ask) -> None:
+        """Fill in what the request asks for as far as it can be read."""
         if ask.route in {"models.get", "models.delete"}:
-            ask.model = _about(ask)
-        refused = self._read_body(ask) if ask.route in BODIES else None
-        if ask.trouble is None and ask.key not in fake.keys:
-            ask.trouble = Trouble("invalid_key" if ask.key else "no_key")
-        if ask.trouble is None:
-            ask.trouble = refused
-        return ask
+            ask.model = ask.about
+        if ask.route not in BODIES:
+            return
+        ask.body = json_value(ask.request.body)
+        read_body(ask)
+        match ask.route:
+            case "chat":
+                check_window(ask)
+            case "responses":
+                self.responses.read(ask)
+                check_window(ask)
+            case "responses.input_tokens":
+                self.responses.read(ask)
+            case "embeddings":
+                embeddings.read(ask)
+            case "moderations":
+                moderations.read(ask)
 
-    def answer(self, ask: Ask) -> Sequence[Op]:
-        """The fair-weather script; asked twice it is the same, in the words that `ask.answer` has by then."""
-        try:
-            return self._answer(ask)
-        except Refused as refused:
-            ask.trouble = refused.trouble
-        except RecursionError:
-            ask.trouble = Trouble("bad_request", "The request is nested too deeply.")
-        return self.trouble(ask, ask.trouble)
-
-    def trouble(self, ask: Ask, trouble: Trouble) -> Sequence[Op]:
-        """OpenAI's way of saying no; what answering had changed is taken back."""
-        while ask.undo:
-            ask.undo.pop()()
+    def refuse(self, ask: Ask, trouble: Trouble) -> Sequence[Op]:
+        """OpenAI's way of saying no."""
         row = troubles.row(trouble)
         status = trouble.status or row.status
         if row.html and status == row.status and trouble.message is None:
-            headers = limits.with_own(limits.retry_headers(trouble), trouble)
-            return whole(status, troubles.page(row), "text/html", headers)
-        headers = limits.with_own(limits.refusal_headers(ask, trouble, status), trouble)
+            headers = with_own(limits.retry_headers(trouble), trouble)
+            return whole(status, page(row.message), "text/html", headers)
+        headers = with_own(limits.refusal_headers(ask, trouble, status), trouble)
         return whole(status, self.error_envelope(ask, trouble), headers=headers)
 
     def error_envelope(self, ask: Ask, trouble: Trouble) -> bytes:
@@ -117,36 +129,13 @@ class OpenAI:
             return sse(b'{"type":"response.notice","sequence_number":0}', "comment", "response.notice")
         return sse(json_bytes(chat.common(ask, "chat.completion.chunk") | {"choices": []}), "comment", "notice")
 
-    def _read_body(self, ask: Ask) -> Trouble | None:
-        try:
-            ask.body = json_value(ask.request.body)
-            read_body(ask)
-            match ask.route:
-                case "chat":
-                    check_window(ask)
-                case "responses":
-                    self.responses.read(ask)
-                    check_window(ask)
-                case "responses.input_tokens":
-                    self.responses.read(ask)
-                case "embeddings":
-                    embeddings.read(ask)
-                case "moderations":
-                    moderations.read(ask)
-        except Unreadable:
-            return Trouble("bad_json")
-        except Refused as refused:
-            return refused.trouble
-        except RecursionError:
-            return Trouble("bad_request", "The request is nested too deeply.")
-        return None
-
-    def _answer(self, ask: Ask) -> Sequence[Op]:
+    def say(self, ask: Ask) -> Sequence[Op]:
+        """The fair-weather script of every operation."""
         if ask.route == "chat":
             return chat.answer(ask)
         if ask.route == "responses":
             return self.responses.answer(ask)
-        about = _about(ask)
+        about = ask.about
         if ask.route == "batches.create":
             script = self.batches.answer(ask, about)
             ask.answer = replace(ask.answer, text="")
@@ -180,15 +169,6 @@ class OpenAI:
         ask.undo += inner.undo
         status = next(op.status for op in ops if isinstance(op, Head))
         return status, json_value(b"".join(op.data for op in ops if isinstance(op, Send))), limits.request_id(inner)
-
-
-def _key(request: Request) -> str | None:
-    scheme, _, key = (header(request.headers, "authorization") or "").partition(" ")
-    return key.strip() or None if scheme.lower() == "bearer" else None
-
-
-def _about(ask: Ask) -> str | None:
-    return route(ask.request.method, ask.request.path)[1]
 
 
 DIALECT = OpenAI

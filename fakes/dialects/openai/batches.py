@@ -18,10 +18,11 @@ from urllib.parse import parse_qs
 
 from ...ask import Ask, Trouble
 from ...script import Op, whole
+from ..refusing import Refused
 from ..wire import Unreadable, hex_id, json_bytes, json_value
 from .limits import common_headers
 from .listing import listing
-from .validation import Refused, one_of, refuse
+from .validation import one_of, refuse
 
 if TYPE_CHECKING:
     from .files import Files

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...script import End, Op, Send, Wait, whole
+from ..saying import Said, say
 from ..wire import json_bytes, sse, stream_head, text_id
-from .completion import Said, say
+from .completion import wants
 from .limits import common_headers
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ DONE = Send(b"data: [DONE]\n\n", "sentinel")
 def answer(ask: Ask) -> tuple[Op, ...]:
     """The fair-weather script of a chat completion."""
     choices = ask.body.get("n", 1)
-    said = say(ask, _format(ask.body), choices)
+    said = say(ask, wants(ask, _format(ask.body), choices))
     if ask.stream:
         return tuple(_streamed(ask, said, choices))
     body = {

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from ...answer import count_tokens
 from ...ask import Trouble
 from ...script import Op, whole
+from ..refusing import Refused
 from ..wire import json_bytes
 from .limits import common_headers
 from .refusing import refuse_model
-from .validation import Refused, not_empty, one_of, refuse
+from .validation import not_empty, one_of, refuse
 
 if TYPE_CHECKING:
     from ...ask import Ask

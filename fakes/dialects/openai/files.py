@@ -9,11 +9,12 @@ from urllib.parse import parse_qs
 
 from ...ask import Trouble
 from ...script import Op, header, whole
+from ..multipart import NotMultipart, parts
+from ..refusing import Refused
 from ..wire import json_bytes, text_id
 from .limits import common_headers
 from .listing import listing
-from .multipart import NotMultipart, parts
-from .validation import Refused, missing, one_of, refuse
+from .validation import missing, one_of, refuse
 
 if TYPE_CHECKING:
     from ...ask import Ask

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from ...script import Headers
+from ..refusing import whole_seconds
 from ..wire import hex_id
 from .troubles import LIMITED, ORGANIZATION, duration
 
@@ -50,15 +50,9 @@ def retry_headers(trouble: Trouble) -> Headers:
     if trouble.retry_after is None:
         return ()
     return (
-        ("retry-after", str(max(1, math.ceil(trouble.retry_after)))),
+        ("retry-after", whole_seconds(trouble.retry_after)),
         ("retry-after-ms", str(max(0, round(trouble.retry_after * 1000)))),
     )
-
-
-def with_own(headers: Headers, trouble: Trouble) -> Headers:
-    """The headers with the trouble's own in the place of those of the same name."""
-    own = {name.lower() for name, _ in trouble.headers}
-    return (*(pair for pair in headers if pair[0] not in own), *trouble.headers)
 
 
 def _limits(quota: QuotaState) -> Headers:

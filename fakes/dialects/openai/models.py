@@ -7,10 +7,10 @@ from typing import Any
 
 from ...ask import Ask, Trouble
 from ...script import Op, whole
+from ..refusing import Refused
 from ..wire import json_bytes
 from .limits import common_headers
 from .refusing import refuse_model
-from .validation import Refused
 
 CREATED = 1_715_367_049
 

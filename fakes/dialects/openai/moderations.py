@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...script import Op, whole
+from ..reading import texts_of
 from ..wire import hex_id, json_bytes
 from .limits import common_headers
-from .reading import texts_of
+from .reading import TEXTS
 from .validation import not_empty, refuse
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def answer(ask: Ask) -> Sequence[Op]:
 
 
 def _result(given: Any) -> dict[str, Any]:
-    text = "\n".join(texts_of(given))
+    text = "\n".join(texts_of(given, TEXTS))
     images = isinstance(given, list) and any(_is_image(part) for part in given)
     flagged = {name: f"[flag:{name}]" in text for name in CATEGORIES}
     looked_at = {

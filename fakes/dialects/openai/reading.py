@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from ...answer import count_tokens
-from ...ask import Trouble
+from ..reading import Routes, texts_of
 from ..wire import json_bytes
 
 if TYPE_CHECKING:
     from ...ask import Ask
 
 ID = r"([^/]+)"
-# method, path, route; the part of the path in parentheses is what the operation is about
-ROUTES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
-    (method, re.compile(f"/v1{path}"), route)
+ROUTES = Routes(
+    (method, f"/v1{path}", route)
     for method, path, route in (
         ("POST", "/chat/completions", "chat"),
         ("POST", "/responses", "responses"),
@@ -42,29 +40,7 @@ ROUTES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
     )
 )
 IMAGE_TOKENS = 85
-
-
-def route(method: str, path: str) -> tuple[str, str | None, Trouble | None]:
-    """The operation, what it is about, and the complaint where there is no such path or method."""
-    known = False
-    for wanted, pattern, name in ROUTES:
-        if found := pattern.fullmatch(path):
-            known = True
-            if wanted == method:
-                return name, found[1] if pattern.groups else None, None
-    return "unknown", None, Trouble("method_not_allowed" if known else "not_found")
-
-
-def texts_of(value: Any) -> list[str]:
-    """Every text in a message, an input item or a list of them, in order."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list):
-        return [text for each in value for text in texts_of(each)]
-    if isinstance(value, dict):
-        keys = ("content", "text", "refusal", "tool_calls", "function", "arguments", "output", "summary", "input")
-        return [text for key in keys for text in texts_of(value.get(key))]
-    return []
+TEXTS = ("content", "text", "refusal", "tool_calls", "function", "arguments", "output", "summary", "input")
 
 
 def glance(ask: Ask) -> None:
@@ -76,7 +52,7 @@ def glance(ask: Ask) -> None:
     ask.model = model if isinstance(model, str) else None
     ask.user = user if isinstance(user, str) else None
     ask.stream = body.get("stream") is True
-    texts = texts_of(body.get("messages")) + texts_of(body.get("instructions")) + texts_of(body.get("input"))
+    texts = [text for name in ("messages", "instructions", "input") for text in texts_of(body.get(name), TEXTS)]
     ask.texts = tuple(texts)
     ask.input_tokens = sum(map(count_tokens, texts))
     for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...ask import Trouble
+from ..refusing import Refused
 from ..sample import BadSchema, Unsatisfiable, sample
 from . import validation
 from .reading import glance, parameters_of, tool_name
@@ -47,12 +48,12 @@ def check_window(ask: Ask) -> None:
     _check_output(ask, model)
     truncating = isinstance(ask.body, dict) and ask.body.get("truncation") == "auto"
     if ask.input_tokens + (ask.max_output or 0) > model.window and not truncating:
-        raise validation.Refused(Trouble("context_length"))
+        raise Refused(Trouble("context_length"))
 
 
-def refuse_model() -> validation.Refused:
+def refuse_model() -> Refused:
     """The refusal of a model that there is not."""
-    return validation.Refused(Trouble("model_not_found"))
+    return Refused(Trouble("model_not_found"))
 
 
 def _check_output(ask: Ask, model: Model) -> None:

@@ -9,12 +9,14 @@ from urllib.parse import parse_qs
 
 from ...ask import Ask, Trouble
 from ...script import Op, whole
+from ..refusing import Refused
+from ..saying import Said, say
 from ..wire import hex_id, json_bytes, text_id
 from . import events
-from .completion import Said, say
+from .completion import wants
 from .limits import common_headers
 from .listing import listing
-from .validation import Refused, refuse
+from .validation import refuse
 
 # Beyond these the oldest is forgotten: a load test stores what nobody will ever ask for.
 MOST_STORED = 10_000
@@ -58,7 +60,7 @@ class Responses:
 
     def answer(self, ask: Ask) -> Sequence[Op]:
         """The fair-weather script of a new response."""
-        said = say(ask, _format(ask.body))
+        said = say(ask, wants(ask, _format(ask.body)))
         output, pieces = _output(ask, said)
         response = _response(ask, said, output)
         if response["store"]:

@@ -7,9 +7,10 @@ HTML, as edges write it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .. import refusing
+from ..refusing import Row
 from ..wire import json_bytes
 
 if TYPE_CHECKING:
@@ -22,19 +23,6 @@ QUOTA_PAGE = (
     "For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors."
 )
 KEYS_PAGE = "https://platform.openai.com/account/api-keys"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the table: what a trouble looks like on the wire."""
-
-    status: int
-    type: str
-    code: str | None
-    message: str
-    param: str | None = None
-    html: bool = False
-    """Said by the edge, in HTML."""
 
 
 INVALID = "invalid_request_error"
@@ -166,11 +154,8 @@ LIMITED = {"rate_limited": "requests", "rate_limited_tokens": "tokens"}
 
 
 def row(trouble: Trouble) -> Row:
-    """What the table has for a trouble; one sent with a foreign status looks like that status's own."""
-    found = TROUBLES[trouble.kind]
-    if trouble.status in (None, found.status) or found.html:
-        return found
-    return TROUBLES[BY_STATUS[trouble.status]] if trouble.status in BY_STATUS else found
+    """What the table has for a trouble."""
+    return refusing.row(TROUBLES, BY_STATUS, trouble)
 
 
 def error(ask: Ask, trouble: Trouble, request_id: str) -> dict[str, str | None]:
@@ -184,15 +169,6 @@ def error(ask: Ask, trouble: Trouble, request_id: str) -> dict[str, str | None]:
         "param": trouble.param or (found.param and found.param.format_map(said)),
         "code": trouble.code or found.code,
     }
-
-
-def page(found: Row) -> bytes:
-    """What the edge says."""
-    title = found.message
-    return (
-        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
-        "<hr><center>cloudflare</center>\r\n</body>\r\n</html>\r\n"
-    ).encode()
 
 
 def envelope(ask: Ask, trouble: Trouble, request_id: str) -> bytes:

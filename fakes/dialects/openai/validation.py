@@ -6,18 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...ask import Trouble
+from ..refusing import Refused
 
 NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "an integer", float: "a decimal"}
 ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 INPUT_ROLES = ("assistant", "system", "developer", "user")
-
-
-class Refused(Exception):
-    """A request that the provider refuses."""
-
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.kind)
-        self.trouble = trouble
 
 
 @dataclass(frozen=True, slots=True)

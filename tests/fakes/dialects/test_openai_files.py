@@ -13,7 +13,7 @@ from speaking import MESSAGES, NOW, QUICK, Provider, Spoken
 
 from brownout.fakes.answer import Answer, BatchRun
 from brownout.fakes.ask import Trouble
-from brownout.fakes.dialects.openai.multipart import NotMultipart, parts
+from brownout.fakes.dialects.multipart import NotMultipart, parts
 
 BOUNDARY = "0123abcd"
 
