@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -16,8 +15,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import uvloop
+from languages import LANGUAGES, Language
 
 from brownout.fakes.answer import Answer, Pace
+from brownout.fakes.ask import Request
 from brownout.fakes.clock import RealClock
 from brownout.fakes.fake import Fake
 from brownout.fakes.server import FakeServer
@@ -62,6 +63,8 @@ class Heard:
     ended: float = 0.0
     segments: int = 0
     """How many TCP segments with data came."""
+    language: Language = LANGUAGES["openai"]
+    """In which it was asked for."""
 
     @property
     def status(self) -> int | None:
@@ -117,20 +120,13 @@ class Heard:
 
     @property
     def words(self) -> str:
-        """The text of a chat answer, whole or streamed."""
-        if not self.chunked:
-            return str(self.json["choices"][0]["message"]["content"])
-        return "".join(choice["delta"].get("content") or "" for choice in self._choices())
+        """The text of an answer, whole or streamed."""
+        return self.language.words(self.body, streamed=self.chunked)
 
     @property
     def finishes(self) -> list[str]:
-        """The finish reasons that a chat answer gives, whole or streamed."""
-        choices = self._choices() if self.chunked else self.json["choices"]
-        return [choice["finish_reason"] for choice in choices if choice["finish_reason"]]
-
-    def _choices(self) -> Iterator[dict[str, Any]]:
-        for event in re.findall(r"(?m)^data: ?(\{.*)\n\n", self.body.decode()):
-            yield from json.loads(event)["choices"]
+        """The finish reasons that an answer gives, whole or streamed."""
+        return self.language.finishes(self.body, streamed=self.chunked)
 
     @property
     def whole(self) -> bool:
@@ -233,35 +229,43 @@ class RawSocket:
         return int(struct.unpack_from("I", state, DATA_SEGMENTS_IN)[0])
 
 
-def post(fake: Fake, path: str, body: dict[str, Any], headers: str = "") -> bytes:
-    """A request with a JSON body and the fake's key."""
-    data = json.dumps(body).encode()
+def written(request: Request, headers: str = "") -> bytes:
+    """A request as it goes over the wire."""
+    target = request.path + (f"?{request.query}" if request.query else "")
+    lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers)
     head = (
-        f"POST {path} HTTP/1.1\r\n"
-        "host: provider\r\n"
-        f"authorization: Bearer {fake.keys[0]}\r\n"
-        "content-type: application/json\r\n"
-        f"content-length: {len(data)}\r\n{headers}\r\n"
+        f"{request.method} {target} HTTP/1.1\r\nhost: provider\r\n{lines}"
+        f"content-length: {len(request.body)}\r\n{headers}\r\n"
     )
-    return head.encode() + data
+    return head.encode() + request.body
 
 
 def chat(
-    fake: Fake, *, stream: bool = False, text: str = f"say it [bo:{CANARY}]", headers: str = "", **body: object
+    fake: Fake,
+    *,
+    stream: bool = False,
+    text: str = f"say it [bo:{CANARY}]",
+    headers: str = "",
+    language: Language | None = None,
+    **body: object,
 ) -> bytes:
-    """A request for a chat completion."""
-    messages = [{"role": "user", "content": text}]
-    content = {"model": fake.model, "messages": messages, "stream": stream, **body}
-    return post(fake, "/v1/chat/completions", content, headers)
+    """A request for a text, in the first language of the fake's dialect or in another."""
+    request = (language or LANGUAGES[fake.dialect]).request(fake, text, stream=stream, **body)
+    return written(request, headers)
 
 
 @asynccontextmanager
 async def serving(
-    *faults: AnyFault, answer: Answer = QUICK, clock: Clock | None = None, attempts: int | None = 1, seed: int = 0
+    *faults: AnyFault,
+    answer: Answer = QUICK,
+    clock: Clock | None = None,
+    attempts: int | None = 1,
+    seed: int = 0,
+    language: Language = LANGUAGES["openai"],
 ) -> AsyncIterator[FakeServer]:
     """A fake whose first so many attempts of each call meet the faults; None is all of them."""
     rule = always(*faults) if attempts is None else first(attempts, *faults)
-    server = FakeServer(Fake(), clock=clock, weather=Weather((rule,) if faults else (), seed=seed))
+    server = FakeServer(language.fake(), clock=clock, weather=Weather((rule,) if faults else (), seed=seed))
     server.answer = answer
     await server.start()
     try:
@@ -295,13 +299,15 @@ async def play(
     silence: float = PATIENCE_SECONDS,
     clock: Clock | None = None,
     seed: int = 0,
+    language: Language = LANGUAGES["openai"],
     **request: Any,
 ) -> Played:
     """Ask once in fair weather and once while the faults are in force; if that connection stays open, ask again."""
     clock = clock or SteadyDate()
-    async with serving(answer=answer, clock=clock, seed=seed) as server:
+    request["language"] = language
+    async with serving(answer=answer, clock=clock, seed=seed, language=language) as server:
         fair, *_ = await _ask(server, 1, silence, request)
-    async with serving(*faults, answer=answer, clock=clock, seed=seed) as server:
+    async with serving(*faults, answer=answer, clock=clock, seed=seed, language=language) as server:
         heard, *after = await _ask(server, 2, silence, request)
         return Played(heard, server.journal[0], fair, after[0] if after else None)
 
@@ -314,6 +320,7 @@ async def _ask(server: FakeServer, times: int, silence: float, request: dict[str
         while len(heard) < times and (not heard or heard[-1].how == "open"):
             await raw.send(chat(server.fake, **request))
             heard.append(await raw.hear(silence))
+            heard[-1].language = request["language"]
     finally:
         raw.close()
     return heard

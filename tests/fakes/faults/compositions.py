@@ -11,6 +11,7 @@ import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
+from languages import LANGUAGES
 from msgspec import Struct
 
 from brownout.fakes.ask import TROUBLES
@@ -83,7 +84,7 @@ def compositions(least: int = 0) -> st.SearchStrategy[list[Fault]]:
 class Asked:
     """What is asked, and how."""
 
-    route: Literal["chat", "responses", "embeddings"]
+    language: str
     stream: bool
     accepts: str
     words: int
@@ -96,7 +97,7 @@ def requests() -> st.SearchStrategy[Asked]:
     """Any request that has an answer."""
     return st.builds(
         Asked,
-        st.sampled_from(["chat", "responses", "embeddings"]),
+        st.sampled_from(sorted(LANGUAGES)),
         st.booleans(),
         st.sampled_from(["", "gzip", "br;q=0.9", "deflate, gzip", "identity"]),
         st.integers(0, 7),

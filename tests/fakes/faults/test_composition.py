@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import pytest
 import rawsocket
@@ -14,6 +12,7 @@ import virtual
 from compositions import FAULTS, Asked, compositions, faults, requests
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
+from languages import LANGUAGES
 
 from brownout.fakes.answer import Answer, Pace
 from brownout.fakes.ask import Request
@@ -26,18 +25,13 @@ from brownout.fakes.script import LAST, Close, End, Hang, Head, Op, Reset, Send,
 from brownout.fakes.weather import Weather, always
 
 HOW = {Close: "fin", Reset: "reset", Hang: "silence"}
-PATHS = {"chat": "/v1/chat/completions", "responses": "/v1/responses", "embeddings": "/v1/embeddings"}
 
 
-def body_of(asked: Asked, fake: Fake) -> dict[str, Any]:
-    """The JSON of a request."""
-    text = f"say it [bo:{rawsocket.CANARY}]"
-    if asked.route == "embeddings":
-        return {"model": "text-embedding-3-small", "input": text, "dimensions": 16}
-    body: dict[str, Any] = {"model": fake.model, "stream": asked.stream}
-    if asked.route == "responses":
-        return body | {"input": text, "max_output_tokens": asked.max_tokens}
-    return body | {"messages": [{"role": "user", "content": text}], "max_completion_tokens": asked.max_tokens}
+def request_of(asked: Asked, fake: Fake) -> Request:
+    """The request."""
+    headers = (("accept-encoding", asked.accepts),)
+    text, language = f"say it [bo:{rawsocket.CANARY}]", LANGUAGES[asked.language]
+    return language.request(fake, text, stream=asked.stream, most=asked.max_tokens, headers=headers)
 
 
 def answer_to(asked: Asked) -> Answer:
@@ -47,14 +41,12 @@ def answer_to(asked: Asked) -> Answer:
 
 def script(asked: Asked, *faults: Fault) -> tuple[list[Op], Exchange]:
     """The whole script of an answer while faults are in force, and its journal entry."""
-    fake = Fake()
+    fake = LANGUAGES[asked.language].fake()
     weather = Weather((always(*faults),) if faults else (), seed=asked.seed)
     responder = Responder(fake, clock=rawsocket.SteadyDate(), weather=weather)
     responder.answer = answer_to(asked)
-    headers = (("authorization", f"Bearer {fake.keys[0]}"), ("accept-encoding", asked.accepts))
-    request = Request("POST", PATHS[asked.route], "", headers, json.dumps(body_of(asked, fake)).encode())
     exchange = responder.open(1, 0)
-    ops = list(responder.reply(exchange, request).script)
+    ops = list(responder.reply(exchange, request_of(asked, fake)).script)
     assert not exchange.error
     return ops, exchange
 
@@ -134,11 +126,9 @@ class TestScripts:
         """
         Without faults the script is the dialect's, behind the wait for its first byte, date and limits in its head.
         """
-        fake = Fake()
-        headers = (("authorization", f"Bearer {fake.keys[0]}"), ("accept-encoding", asked.accepts))
-        request = Request("POST", PATHS[asked.route], "", headers, json.dumps(body_of(asked, fake)).encode())
+        fake = LANGUAGES[asked.language].fake()
         spoken = dialect(fake.dialect)
-        ask = spoken.read(request, fake)
+        ask = spoken.read(request_of(asked, fake), fake)
         ask.canary, ask.answer, ask.now = rawsocket.CANARY, answer_to(asked), rawsocket.SteadyDate().epoch()
         ops, exchange = script(asked)
 
@@ -170,12 +160,13 @@ class TestWire:
 
 async def _play(asked: Asked, composed: list[Fault]) -> tuple[rawsocket.Heard, rawsocket.Heard | None]:
     clock = virtual.VirtualClock()
-    async with rawsocket.serving(*composed, answer=answer_to(asked), clock=clock, seed=asked.seed) as server:
+    language = LANGUAGES[asked.language]
+    options = {"answer": answer_to(asked), "clock": clock, "seed": asked.seed, "language": language}
+    async with rawsocket.serving(*composed, **options) as server:
         raw = rawsocket.RawSocket(server.port, clock)
         await raw.connect()
         try:
-            accepts, body = f"accept-encoding: {asked.accepts}\r\n", body_of(asked, server.fake)
-            request = rawsocket.post(server.fake, PATHS[asked.route], body, accepts)
+            request = rawsocket.written(request_of(asked, server.fake))
             await raw.send(request)
             heard, after = await raw.hear(86400.0), None
             if heard.how == "open":
@@ -189,7 +180,7 @@ async def _play(asked: Asked, composed: list[Fault]) -> tuple[rawsocket.Heard, r
 def _bare(ops: Iterable[Op]) -> list[Op]:
     """The script without what its head says of the day and of limits."""
     return [
-        Head(op.status, tuple(pair for pair in op.headers if not pair[0].startswith(("date", "x-ratelimit-"))))
+        Head(op.status, tuple(pair for pair in op.headers if not ("date" == pair[0] or "ratelimit" in pair[0])))
         if isinstance(op, Head)
         else op
         for op in ops

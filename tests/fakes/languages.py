@@ -1,0 +1,170 @@
+"""How a fake of each dialect is asked for something, and how its answer is read: what tests of every dialect go by."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from brownout.fakes.ask import Request
+from brownout.fakes.fake import Fake
+from brownout.fakes.script import Headers
+from brownout.harness.targets.sse import EventReader
+
+
+class Language(ABC):
+    """One operation of a dialect."""
+
+    dialect: ClassVar[str]
+    model: ClassVar[str]
+    writes: ClassVar[bool] = True
+    """Whether it is answered by a text that a model writes."""
+    sentinel: ClassVar[bytes] = b""
+    """What ends a stream and carries no meaning."""
+
+    def fake(self, **fields: Any) -> Fake:
+        """A fake that is asked so."""
+        return Fake(dialect=self.dialect, model=self.model, **fields)
+
+    def request(self, fake: Fake, text: str, *, stream: bool = False, headers: Headers = (), **more: Any) -> Request:
+        """The request for an answer to a text; `most` is how many tokens it may write, the rest goes into the body."""
+        path, _, query = self.path(fake.model, stream=stream).partition("?")
+        body = json.dumps(self.body(fake.model, text, stream=stream, **more)).encode()
+        own = (*self.credentials(fake.keys[0]), ("content-type", "application/json"))
+        return Request("POST", path, query, (*own, *headers), body)
+
+    def credentials(self, key: str) -> Headers:
+        """The headers that carry a key, and what else the provider wants to see."""
+        return (("authorization", f"Bearer {key}"),)
+
+    @abstractmethod
+    def path(self, model: str, *, stream: bool) -> str:
+        """Where it is asked."""
+
+    @abstractmethod
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """What is asked, as JSON."""
+
+    @abstractmethod
+    def words(self, body: bytes, *, streamed: bool) -> str:
+        """The text of an answer."""
+
+    @abstractmethod
+    def finishes(self, body: bytes, *, streamed: bool) -> list[str]:
+        """The reasons for its end that an answer gives, in the provider's words."""
+
+    @abstractmethod
+    def error(self, body: bytes) -> tuple[str, str]:
+        """The provider's own word for an error, and the message, from a refusal's body or an event's data."""
+
+
+def events(body: bytes) -> Iterator[Any]:
+    """The values in a stream's events, as far as they are JSON."""
+    reader = EventReader()
+    for event in [*reader.feed(body), *reader.end()]:
+        try:
+            yield json.loads(event.data)
+        except ValueError:
+            continue
+
+
+class Chat(Language):
+    """OpenAI's chat completions."""
+
+    dialect = "openai"
+    model = "gpt-4o-mini"
+    sentinel = b"data: [DONE]\n\n"
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """One path for all."""
+        return "/v1/chat/completions"
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """One message of a user."""
+        messages = [{"role": "user", "content": text}]
+        limit = {} if most is None else {"max_completion_tokens": most}
+        return {"model": model, "messages": messages, "stream": stream, **limit, **more}
+
+    def words(self, body: bytes, *, streamed: bool) -> str:
+        """Of all choices."""
+        if streamed:
+            return "".join(choice["delta"].get("content") or "" for choice in self._choices(body))
+        return str(json.loads(body)["choices"][0]["message"]["content"])
+
+    def finishes(self, body: bytes, *, streamed: bool) -> list[str]:
+        """Of all choices."""
+        choices = self._choices(body) if streamed else json.loads(body)["choices"]
+        return [choice["finish_reason"] for choice in choices if choice["finish_reason"]]
+
+    def error(self, body: bytes) -> tuple[str, str]:
+        """The code, or else the type."""
+        error = json.loads(body)["error"]
+        return error["code"] or error["type"], error["message"]
+
+    def _choices(self, body: bytes) -> Iterator[dict[str, Any]]:
+        for event in events(body):
+            yield from event.get("choices", ())
+
+
+class Responses(Language):
+    """OpenAI's responses."""
+
+    dialect = "openai"
+    model = "gpt-4o-mini"
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """One path for all."""
+        return "/v1/responses"
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """A text."""
+        limit = {} if most is None else {"max_output_tokens": most}
+        return {"model": model, "input": text, "stream": stream, **limit, **more}
+
+    def words(self, body: bytes, *, streamed: bool) -> str:
+        """Of all deltas, or of all parts."""
+        if streamed:
+            kinds = ("response.output_text.delta",)
+            return "".join(event["delta"] for event in events(body) if event.get("type") in kinds)
+        parts = [part for item in json.loads(body)["output"] for part in item.get("content", ())]
+        return "".join(part.get("text") or "" for part in parts)
+
+    def finishes(self, body: bytes, *, streamed: bool) -> list[str]:
+        """The reason why it is incomplete, or that it is not."""
+        if streamed:
+            ends = [event["response"] for event in events(body) if "completed_at" in event.get("response", {})]
+            responses = [response for response in ends if response["status"] in {"completed", "incomplete"}]
+        else:
+            responses = [json.loads(body)]
+        return [(response["incomplete_details"] or {"reason": "stop"})["reason"] for response in responses]
+
+    def error(self, body: bytes) -> tuple[str, str]:
+        """The code, or else the type, wherever this form of the event has it."""
+        value = json.loads(body)
+        error = value.get("error") or value.get("response", {}).get("error") or value
+        return error["code"] or error["type"], error["message"]
+
+
+class Embeddings(Responses):
+    """OpenAI's embeddings, in which nothing is written."""
+
+    model = "text-embedding-3-small"
+    writes = False
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """One path for all."""
+        return "/v1/embeddings"
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """A text; there is nothing to stream and nothing to limit."""
+        return {"model": model, "input": text, "dimensions": 16, **more}
+
+
+LANGUAGES: dict[str, Language] = {
+    "openai": Chat(),
+    "openai-responses": Responses(),
+    "openai-embeddings": Embeddings(),
+}
+"""Every one of them; the first of a dialect has the dialect's name."""
+WRITING = {name: language for name, language in LANGUAGES.items() if language.writes}
