@@ -75,8 +75,7 @@ class Answer:
         """The answer's text, cut as it is streamed."""
         if self.text is not None:
             return re.findall(r"\s*\S+\s*$|\s*\S+", self.text) or [self.text]
-        words = [self._word(canary or NO_CANARY, number) for number in range(1, self.words + 1)]
-        return [*words[:1], *(" " + word for word in words[1:])]
+        return [self._word(canary or NO_CANARY, number) for number in range(1, self.words + 1)]
 
     def whole(self, canary: str | None) -> str:
         """The answer's whole text."""
@@ -84,14 +83,13 @@ class Answer:
 
     def tokens(self, canary: str | None) -> int:
         """How many tokens its text takes; padding is weight on the wire and takes none."""
-        padded = 0 if self.text is not None else self.words * (self.padding // 4)
-        return count_tokens(self.whole(canary)) - padded
+        return count_tokens(replace(self, padding=0).whole(canary))
 
     def cut_to(self, tokens: int) -> Answer:
         """The answer as a model gives it that may write `tokens` tokens: shorter, and ended by length."""
         text, used = [], 0
-        for piece in self.pieces("xxxxxx"):
-            used += count_tokens(piece) - self.padding // 4
+        for piece in replace(self, padding=0).pieces("xxxxxx"):
+            used += count_tokens(piece)
             if used > tokens:
                 break
             text.append(piece)
@@ -99,11 +97,14 @@ class Answer:
             return replace(self, text="".join(text), finish="length")
         return replace(self, words=len(text), finish="length")
 
+    @property
+    def weight(self) -> int:
+        """The bytes of all its padding."""
+        return 0 if self.text is not None else self.words * self.padding
+
     def _word(self, canary: str, number: int) -> str:
-        if not (self.unicode or self.padding):
-            return f"{canary}-{number}"
         decoration = DECORATION[number % len(DECORATION)] if self.unicode else ""
-        return f"{canary}-{number}{decoration}{'.' * self.padding}"
+        return f"{' ' if number > 1 else ''}{canary}-{number}{decoration}{'.' * self.padding}"
 
 
 def find_canary(texts: Sequence[str]) -> str | None:

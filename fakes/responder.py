@@ -28,7 +28,7 @@ from .script import Head, Op, Reset, Script, Wait, header, with_headers
 from .weather import Weather
 
 LONGEST_ANSWER = 1024 * 1024
-"""Characters up to which a fair answer is kept in the journal."""
+"""Bytes of padding up to which a fair answer is kept in the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +184,9 @@ class Responder:
         exchange.input_tokens, exchange.cached_tokens = ask.input_tokens, ask.cached_tokens
         exchange.cache_written_tokens = ask.cache_written_tokens
         if ask.trouble is None:
-            whole = ask.answer.whole(ask.canary)
-            exchange.answer = text(whole) if len(whole) <= LONGEST_ANSWER else None
+            # A long stream is not put together only to be found too long: every other exchange would wait for it.
+            known = ask.answer.weight <= LONGEST_ANSWER
+            exchange.answer = text(ask.answer.whole(ask.canary)) if known else None
         else:
             exchange.trouble = ask.trouble.kind
 

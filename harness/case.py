@@ -19,7 +19,7 @@ from .rig import Rig
 from .scenario import Scenario
 from .stage import Stage, perform
 from .target_file import TargetFile
-from .verdict import judge
+from .verdict import Verdict, judge
 
 BEAT, SLOW_BEAT = 5_000_000, 20_000_000
 """Wall nanoseconds from beat to beat: often where little time is much, seldom where many cases run side by side."""
@@ -86,7 +86,9 @@ async def play(slip: Slip, rig: Rig) -> Finished:
     needed = checks.precision(expectation.check for expectation in history.expectations)
     late = lateness(metronome, history, rig.origin, round(3 * beat * heading.rate))
     trial = Trial(heading.rate, judgement, needed, late, min(magnified, lag(history)), heading.noise)
-    return Finished(slip.scenario, case_result(history, judgement, slip.repeat, str(path)), judgement.shaky, trial)
+    stalled = heading.noise > checks.STALL and judgement.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE}
+    result = case_result(history, judgement, slip.repeat, str(path))
+    return Finished(slip.scenario, result, judgement.shaky or stalled, trial)
 
 
 def _heading(slip: Slip, rig: Rig) -> Heading:

@@ -102,7 +102,7 @@ def say(ask: Ask, wants: Wants) -> Said:
     written, answer = _written(calls, answer, left)
     pieces = tuple(piece for piece in answer.pieces(ask.canary) if piece)
     said = Said(pieces, answer.finish, answer.refusal is not None, written, stopped)
-    tokens = count_tokens(said.text) + sum(count_tokens(call.name + call.arguments) for call in written)
+    tokens = answer.tokens(ask.canary) + sum(count_tokens(call.name + call.arguments) for call in written)
     ask.answer = answer
     ask.reasoning_tokens = reasoning * wants.choices
     ask.output_tokens = (tokens + reasoning) * wants.choices
@@ -113,6 +113,8 @@ def say(ask: Ask, wants: Wants) -> Said:
 
 def _stopped(answer: Answer, canary: str | None, stop: tuple[str, ...]) -> tuple[Answer, str | None]:
     """The answer up to the first stop sequence, and which one that is."""
+    if not stop:
+        return answer, None
     whole = answer.whole(canary)
     found = [(whole.find(each), each) for each in stop if each and each in whole]
     if not found:

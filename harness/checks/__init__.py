@@ -37,6 +37,8 @@ CheckFunction = TypeVar("CheckFunction", bound=Check)
 
 REGISTRY: dict[str, Check] = {}
 PRECISION: dict[str, float] = {}
+STALL = 0.3
+"""Seconds of lateness from which on the machine gathers callers by itself."""
 STEADY = 2.0
 """Seconds that every figure may be off by at most: more may run into the timeouts of a client, such as the usual five
 seconds for connecting, and then it is another scenario that is judged."""

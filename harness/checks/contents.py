@@ -25,6 +25,14 @@ def no_garbage(calls: list[Call], *, history: History) -> Iterator[Violation]:
 
 
 @check
+def noticed(calls: list[Call], *, history: History) -> Iterator[Violation]:
+    """An answer beside the question is tried again, marked, or an error: it is never passed on as if it were one."""
+    for call in calls:
+        if is_whole(call, history) and not call.degraded:
+            yield Violation(f"{call.text[:80]!r} as an answer", "another answer, a mark or an error", (call.id,))
+
+
+@check
 def nothing_invented(calls: list[Call], *, history: History) -> Iterator[Violation]:
     """An answer without text reaches the caller as an empty text or an error, never as words nobody said."""
     for call in calls:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ...fakes.journal import Exchange
 from ..history import Call, History
-from . import NothingToJudge, Violation, check, precise
+from . import STALL, NothingToJudge, Violation, check, precise
 from .attempts import at_one_provider, ids
 from .samples import SURE, chance_of_as_many, quantile, share_of_samples
 from .spacing import waits
@@ -17,8 +17,6 @@ CALLERS = 10
 SPREAD = 0.25
 BIN = 0.1
 SHARE = 1 / 3
-STALL = 0.3
-"""Seconds of lateness from which on the machine gathers callers by itself."""
 TOO_CLOSE = 1.05
 """Up to this factor over the limit a count is too close to it to tell: the moment of recovery is not sharp."""
 
@@ -52,9 +50,10 @@ def does_not_bunch(attempts: list[Exchange]) -> Iterator[Violation]:
 
 
 @check
-def does_not_gather(attempts: list[Exchange]) -> Iterator[Violation]:
+def does_not_gather(attempts: list[Exchange], *, history: History) -> Iterator[Violation]:
     """Callers that are refused at different moments do not come back at the same one, such as the next full second."""
     found = _first_waits(attempts)
+    _on_a_machine_that_runs(history)
     at, count = _fullest_bin([group[1].start_seconds for group in at_one_provider(attempts) if len(group) > 1])
     saw = f"{count} of {len(found)} came back within 100 ms, at {at:.2f} s"
     yield from _too_many(saw, count, len(found), attempts)
@@ -65,8 +64,7 @@ def does_not_gather(attempts: list[Exchange]) -> Iterator[Violation]:
 def recovers_without_a_herd(attempts: list[Exchange], *, history: History, rate: float) -> Iterator[Violation]:
     """In the first second after an outage the wire sees at most three times the attempts of steady traffic."""
     recovery = max((e.at for e in history.events if e.what == "weather" and not e.details.get("rules")), default=None)
-    if history.heading.noise > STALL:
-        raise NothingToJudge(f"wake-ups were up to {history.heading.noise:.2f} s late: the machine itself makes herds")
+    _on_a_machine_that_runs(history)
     if recovery is None or not any(exchange.faults for exchange in attempts):
         raise NothingToJudge("there was no outage to recover from")
     herd = [exchange for exchange in attempts if 0 <= exchange.started - recovery < 1e9]
@@ -100,6 +98,12 @@ def not_starved(calls: list[Call], *, history: History, fair: list[str], times: 
     saw = f"{took} at the 95th percentile of {len(healthy)} healthy calls"
     promised = f"at most {times * usual:.2f} s, {times:g} times {usual:.2f} s"
     yield Violation(saw, promised, (late.id,), _served(late) - times * usual)
+
+
+def _on_a_machine_that_runs(history: History) -> None:
+    """Whoever waits while nothing runs comes back when it runs again, and everybody else with him."""
+    if history.heading.noise > STALL:
+        raise NothingToJudge(f"wake-ups were up to {history.heading.noise:.2f} s late: the machine itself makes herds")
 
 
 def _first_waits(attempts: list[Exchange]) -> list[float]:

@@ -64,4 +64,16 @@ MUTANTS = (
         ("content.compressed",),
         ("content.*",),
     ),
+    Mutant(
+        "structured answers are promised, and what comes is passed on unread",
+        (),
+        ("content.bad-structured-output",),
+        claims={"schema": {"type": "object", "required": ["city"]}},
+    ),
+    Mutant(
+        "answers beside the question are said to be noticed, and nobody looks",
+        (),
+        ("content.quality-drop",),
+        claims={"quality": True},
+    ),
 )

@@ -1,13 +1,15 @@
 """What a mutant is: a defect planted in the reference integration, a bug that real integrations have had.
 
-A mutant is one or more replacements in the reference's source. `killed_by` are the rows that must fail for it;
-`touches` are rows (globs) that may fail too, because the same bug breaks their promise as well. Any other `must` row
-that fails is a false accusation.
+A mutant is one or more replacements in the reference's source, or a claim that nothing in it keeps. `killed_by` are the
+rows that must fail for it; `touches` are rows (globs) that may fail too, because the same bug breaks their promise too.
+Any other `must` row that fails is a false accusation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Mutant:
     patches: tuple[Patch, ...]
     killed_by: tuple[str, ...]
     touches: tuple[str, ...] = ()
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    """What this mutant promises besides, and does not keep: fields of the contract."""
 
 
 def client(old: str, new: str) -> Patch:

@@ -75,7 +75,8 @@ def plant(mutant: Mutant, folder: Path) -> TargetFile:
     file = read(source.parent / "reference.toml")
     assert file.call.python is not None
     call = replace(file.call.python, callable="mutant:complete", path=(str(folder),))
-    return replace(file, name=mutant.name, call=replace(file.call, python=call))
+    contract = replace(file.contract, **mutant.claims)
+    return replace(file, name=mutant.name, call=replace(file.call, python=call), contract=contract)
 
 
 def chosen(mutant: Mutant, *, every: bool) -> tuple[Scenario, ...]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from histories import ANSWER, call, exchange, history
 
-from brownout.harness.checks.contents import fits_the_schema, no_garbage, nothing_invented
+from brownout.harness.checks.contents import fits_the_schema, no_garbage, nothing_invented, noticed
 
 
 class TestNoGarbage:
@@ -33,6 +33,27 @@ class TestNoGarbage:
         failed, answered = call("c1", text="", error="provider"), call("c2")
 
         assert [] == list(no_garbage([failed, answered], history=history(failed, answered, exchange("x1"))))
+
+
+class TestNoticed:
+    def test_what_the_provider_said_passed_on_unread_is_a_violation(self) -> None:
+        """
+        The words of an exchange that is beside the question, given as a full answer, are reported.
+        """
+        unread = call("c1")
+
+        (found,) = noticed([unread], history=history(unread, exchange("x1")))
+
+        assert ("c1",) == found.evidence
+
+    def test_an_error_and_a_mark_and_another_answer_are_fine(self) -> None:
+        """
+        Whoever is told, or can see that the answer is a lesser one, or gets another, is not misled.
+        """
+        calls = [call("c1", text="", error="provider"), call("c2"), call("c3", text="I do not know.")]
+        calls[1].degraded = True
+
+        assert [] == list(noticed(calls, history=history(*calls, exchange("x1"))))
 
 
 class TestNothingInvented:

@@ -95,9 +95,20 @@ class TestDoesNotBunch:
         """
         Callers that were refused at different moments and come back at the same one wait for different times.
         """
-        (found,) = does_not_gather(returning(*(10.0 - number * 0.05 for number in range(30))))
+        attempts = returning(*(10.0 - number * 0.05 for number in range(30)))
+
+        (found,) = does_not_gather(attempts, history=history(*attempts))
 
         assert "30 of 30" in found.saw
+
+    def test_a_machine_that_stood_still_is_nothing_to_judge(self) -> None:
+        """
+        Whoever waits while nothing runs comes back at the moment at which it runs again.
+        """
+        attempts = returning(*(10.0 - number * 0.05 for number in range(30)))
+
+        with pytest.raises(NothingToJudge, match=r"1\.20 s late"):
+            list(does_not_gather(attempts, history=history(*attempts, noise=1.2)))
 
     def test_few_callers_over_the_limit_are_nothing_to_judge(self) -> None:
         """
