@@ -11,6 +11,7 @@ from clients import Careful, Failed
 from staging import play, verdict
 
 from brownout.harness import scenario
+from brownout.harness.contract import Contract
 
 FAMILIES = ("retry", "timeout")
 LONG = {"retry.budget", "retry.herd-on-recovery", "retry.exponential", "timeout.tail"}
@@ -36,6 +37,31 @@ def test_a_careful_client_passes(row: str, case: str) -> None:
     judgement, _ = play(row, Careful, case)
 
     assert ("pass", "") == (judgement.verdict.value, judgement.reason)
+
+
+class Prompt(Careful):
+    """Has callers with little patience."""
+
+    deadline = 7.0
+
+
+@pytest.mark.parametrize(
+    ("row", "case"),
+    [
+        ("retry.after-seconds", ""),
+        ("retry.after-escalating", ""),
+        ("retry.after-on-503", ""),
+        ("retry.after-date", "date"),
+    ],
+)
+def test_what_a_provider_asks_for_fits_a_short_deadline(row: str, case: str) -> None:
+    """
+    Callers who have eight seconds are not sent to wait for ten.
+    """
+    judgement, history = play(row, Prompt, case, contract=Contract(deadline=8.0))
+
+    assert ("pass", "") == (judgement.verdict.value, judgement.reason)
+    assert any("rate_limited" in exchange.faults or "unavailable" in exchange.faults for exchange in history.exchanges)
 
 
 class NeverAgain(Careful):
