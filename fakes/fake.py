@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import msgspec
 
-from .figures import Count, Dollars
+from .figures import Count, Dollars, Period
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,6 +29,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rpm: Count | None = None
     tpm: Count | None = None
     rpd: Count | None = None
+    window: Period = 60.0
+    """Over how long a minute's limit may be used at once; many providers enforce it in shorter pieces."""
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

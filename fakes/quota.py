@@ -1,6 +1,7 @@
 """What a provider lets a key do: token buckets for requests and tokens a minute, a count for requests a day.
 
-A bucket holds as much as its limit and fills evenly, so a limit of 60 a minute gives one a second. A request is
+A bucket holds as much as its limit gives in its window, which is a minute where nothing else is said, and fills evenly:
+a limit of 60 a minute gives one a second, and with a window of 10 seconds no more than ten at once. A request is
 counted when it comes, with its input and with the output it reserves; what it wrote beyond that is counted when it has
 ended. A refused request counts nothing. The day is the calendar day of UTC.
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 from .fake import Limits
 
+MINUTE = 60.0
 DAY = 86400.0
 UNLIMITED_RPM = 10_000
 UNLIMITED_TPM = 2_000_000
@@ -53,17 +55,18 @@ class Exceeded:
 
 
 class Bucket:
-    """Holds up to `limit` and fills at `limit` a minute."""
+    """Fills at `limit` a minute and holds what comes in `window` seconds, and one at least."""
 
-    def __init__(self, limit: int, now: float) -> None:
+    def __init__(self, limit: int, now: float, window: float = MINUTE) -> None:
         self.limit = limit
-        self._level = float(limit)
+        self.holds = max(1.0, limit * window / MINUTE)
+        self._level = self.holds
         self._seen = now
 
     def level(self, now: float) -> float:
         """What it holds."""
         if now > self._seen:
-            self._level = min(self.limit, self._level + (now - self._seen) * self.limit / 60)
+            self._level = min(self.holds, self._level + (now - self._seen) * self.limit / MINUTE)
             self._seen = now
         return self._level
 
@@ -73,22 +76,23 @@ class Bucket:
 
     def wait(self, amount: float, now: float) -> float | None:
         """Seconds until it holds `amount`: 0 when it does, None when it never can."""
-        if amount > self.limit:
+        if amount > self.holds:
             return None
         # A millionth of slack, or a client that waits to the nanosecond is refused by a rounding error.
         missing = amount - self.level(now)
-        return missing * 60 / self.limit if missing > 1e-6 else 0.0
+        return missing * MINUTE / self.limit if missing > 1e-6 else 0.0
 
-    def resize(self, limit: int, now: float) -> None:
+    def resize(self, limit: int, now: float, window: float = MINUTE) -> None:
         """Another limit from here on; what is missing stays missing."""
-        missing = self.limit - self.level(now)
+        missing = self.holds - self.level(now)
         self.limit = limit
-        self._level = limit - missing
+        self.holds = max(1.0, limit * window / MINUTE)
+        self._level = self.holds - missing
 
     def allowance(self, now: float) -> Allowance:
         """What is left, as headers say it."""
         level = self.level(now)
-        reset = (self.limit - level) * 60 / self.limit if self.limit else 60.0
+        reset = (self.holds - level) * MINUTE / self.limit
         return Allowance(self.limit, max(0, int(level + 1e-6)), reset)
 
 
@@ -96,10 +100,15 @@ class _Account:
     """One key's use of one model."""
 
     def __init__(self, limits: Limits, now: float) -> None:
-        self.requests = Bucket(UNLIMITED_RPM if limits.rpm is None else limits.rpm, now)
-        self.tokens = Bucket(UNLIMITED_TPM if limits.tpm is None else limits.tpm, now)
+        self.requests = Bucket(limits.rpm or UNLIMITED_RPM, now, _window(limits, limits.rpm))
+        self.tokens = Bucket(limits.tpm or UNLIMITED_TPM, now, _window(limits, limits.tpm))
         self.day = 0
         self.today = 0
+
+
+def _window(limits: Limits, limit: int | None) -> float:
+    """Where there is no limit, the allowance is that of a whole minute."""
+    return MINUTE if limit is None else limits.window
 
 
 class Quota:
@@ -113,8 +122,8 @@ class Quota:
         """Put other limits in force; what was used stays used."""
         self.limits = limits
         for account in self._accounts.values():
-            account.requests.resize(UNLIMITED_RPM if limits.rpm is None else limits.rpm, now)
-            account.tokens.resize(UNLIMITED_TPM if limits.tpm is None else limits.tpm, now)
+            account.requests.resize(limits.rpm or UNLIMITED_RPM, now, _window(limits, limits.rpm))
+            account.tokens.resize(limits.tpm or UNLIMITED_TPM, now, _window(limits, limits.tpm))
 
     def admit(self, key: str | None, model: str | None, tokens: int, now: float, date: float) -> Exceeded | None:
         """Count a request, or say which limit it would break.

@@ -54,7 +54,7 @@ class Slip:
 async def play(slip: Slip, rig: Rig) -> Finished:
     """Run a case on a rig and judge it."""
     history = History(_heading(slip, rig))
-    stage = Stage(history, rig.fakes, rig.target, rig.clock, rig.origin)
+    stage = Stage(history, rig.fakes, rig.target, rig.clock, rig.origin, fresh=slip.file.fresh)
     exchanges, logs, events = len(rig.exchanges()), len(rig.logs), len(rig.events)
     wall = RealClock()
     began, wall_began = rig.clock.nanoseconds(), wall.nanoseconds()

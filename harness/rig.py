@@ -94,6 +94,7 @@ class Rig:
         """Fair weather and ordinary answers, for whoever comes next."""
         for server in self.fakes.values():
             server.answer = Answer()
+            server.quota.change(server.fake.limits, server.seconds())
             await server.change(Weather())
 
     def log(self, source: str, text: str) -> None:

@@ -10,8 +10,11 @@ from random import Random
 from string import ascii_lowercase, digits
 from typing import Any, NoReturn
 
+import msgspec
+
 from ..fakes.answer import Answer
 from ..fakes.clock import Clock
+from ..fakes.fake import Limits
 from ..fakes.faults import Door, name_of
 from ..fakes.journal import Exchange
 from ..fakes.server import FakeServer
@@ -48,11 +51,20 @@ class Stage:
     """One scenario's fakes, target and clock, and the history they write."""
 
     def __init__(
-        self, history: History, fakes: dict[str, FakeServer], target: Target, clock: Clock, origin: int
+        self,
+        history: History,
+        fakes: dict[str, FakeServer],
+        target: Target,
+        clock: Clock,
+        origin: int,
+        *,
+        fresh: bool = True,
     ) -> None:
         self.history = history
         self.fakes = fakes
         self.clock = clock
+        self.fresh = fresh
+        """Whether nothing that the target remembers outlives the scenario."""
         self._target = target
         self._origin = origin
         self._random = Random(f"{history.heading.seed}/{history.heading.scenario}/{history.heading.case}")
@@ -89,6 +101,33 @@ class Stage:
         """Let every fake answer differently: the keywords are the fields of `Answer`."""
         for fake in self.fakes.values():
             fake.answer = replace(Answer(), **fields)
+
+    def limits(self, limits: Limits) -> None:
+        """Let every fake allow so much, from here on."""
+        for fake in self.fakes.values():
+            fake.quota.change(limits, fake.seconds())
+        self.note("limits", **msgspec.structs.asdict(limits))
+
+    async def kill(self) -> None:
+        """End the target as a power cut does: `kill -9`, for it and for everything that it started.
+
+        Calls that are open end as `died`. The target notes the event `killed` in the history.
+        """
+        await self._target.kill()
+
+    async def restart(self) -> None:
+        """Start a target that was killed again: with the same folder, the same port and the same addresses.
+
+        It starts in real time, as at the beginning, and the history has the event `restarted`.
+        """
+        warped = self.clock if isinstance(self.clock, WarpClock) else None
+        rate = self.clock.rate
+        if warped is not None:
+            warped.rate = 1.0
+        await self._target.start({})
+        if warped is not None:
+            warped.rate = rate
+        self.note("restarted", pid=self._target.pid)
 
     @property
     def cancels(self) -> bool:

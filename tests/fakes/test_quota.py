@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 import virtual
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brownout.fakes.fake import Fake, Limits
@@ -46,6 +46,26 @@ class TestBucket:
         """
         assert Bucket(10, 0.0).wait(11, 0.0) is None
 
+    def test_a_window_is_all_that_may_come_at_once(self) -> None:
+        """
+        Six hundred a minute in windows of two seconds are twenty at once, and ten a second.
+        """
+        bucket = Bucket(600, 0.0, 2.0)
+        bucket.take(20, 0.0)
+
+        assert [0, 10, 20, 20] == [int(bucket.level(now)) for now in (0.0, 1.0, 2.0, 60.0)]
+        assert bucket.wait(21, 60.0) is None
+
+    def test_another_window_keeps_what_was_used(self) -> None:
+        """
+        A limit that is halved, window and all, leaves as much less as was used before.
+        """
+        bucket = Bucket(600, 0.0, 2.0)
+        bucket.take(15, 0.0)
+        bucket.resize(300, 0.0, 2.0)
+
+        assert -5 == bucket.level(0.0)
+
     def test_another_limit_keeps_what_was_used(self) -> None:
         """
         A limit that is halved leaves as much less as was used before.
@@ -72,6 +92,35 @@ class TestQuota:
         for first, start in enumerate(admitted):
             for count, end in enumerate(admitted[first:], 1):
                 assert count <= rpm + (end - start) * rpm / 60 + 1e-3
+
+    @given(
+        st.integers(1, 5000),
+        st.sampled_from([0.5, 2.0, 10.0, 60.0]),
+        st.lists(st.tuples(st.sampled_from([0.0, 0.01, 0.3, 2.0]), st.integers(1, 90)), min_size=1, max_size=80),
+    )
+    def test_no_window_sees_more_tokens_than_it_may(
+        self, tpm: int, window: float, asks: list[tuple[float, int]]
+    ) -> None:
+        """
+        Whatever comes at the same moment, no span admits more tokens than a window's and what flowed in meanwhile; and
+        what is refused would have been too much.
+        """
+        quota, now, admitted = Quota(Limits(tpm=tpm, window=window)), 0.0, [(0.0, 0)]
+        holds, rate = max(1.0, tpm * window / 60), tpm / 60
+        level, seen = holds, 0.0
+        for gap, tokens in asks:
+            now += gap
+            level, seen = min(holds, level + (now - seen) * rate), now
+            if quota.admit(KEY, MODEL, tokens, now, now) is None:
+                admitted.append((now, tokens))
+                level -= tokens
+                assert level > -1e-3
+            else:
+                assert level < tokens
+
+        for first, (start, _) in enumerate(admitted):
+            for count, (end, _) in enumerate(admitted[first:], first + 1):
+                assert sum(tokens for _, tokens in admitted[first:count]) <= holds + (end - start) * rate + 1e-3
 
     def test_refused_requests_count_nothing(self) -> None:
         """
@@ -159,6 +208,40 @@ class TestQuota:
 
 
 class TestServer:
+    @pytest.mark.slow
+    @settings(max_examples=20)
+    @given(st.integers(1, 20), st.lists(st.tuples(st.sampled_from([0.0, 0.1, 1.0]), st.integers(1, 12)), max_size=6))
+    def test_headers_and_refusals_are_those_of_one_bucket(self, holds: int, crowds: list[tuple[float, int]]) -> None:
+        """
+        However many ask at once, as many are served as the bucket holds, and the headers of those count it down.
+        """
+
+        async def ask() -> list[tuple[list[int], int]]:
+            clock = virtual.VirtualClock()
+            server = FakeServer(Fake(limits=Limits(rpm=holds * 30, window=2.0)), clock=clock)
+            await server.start()
+            headers = {"authorization": f"Bearer {server.fake.keys[0]}"}
+            body = {"model": server.fake.model, "messages": [{"role": "user", "content": "hello"}]}
+            seen = []
+            async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=1e6) as client:
+                for pause, callers in crowds:
+                    # Time jumps while sockets are waited for: all that is known of the bucket is that it is full.
+                    await clock.sleep(60.0 + pause)
+                    made = [client.build_request("POST", "/chat/completions", json=body) for _ in range(callers)]
+                    replies = [await client.send(request) for request in made[:1]]
+                    replies += await asyncio.gather(*map(client.send, made[1:]))
+                    assert {reply.headers["x-ratelimit-limit-requests"] for reply in replies} == {str(holds * 30)}
+                    left = [int(x.headers["x-ratelimit-remaining-requests"]) for x in replies if x.status_code == 200]
+                    seen.append((sorted(left, reverse=True), sum(x.status_code == 429 for x in replies)))
+            await server.stop()
+            return seen
+
+        for (_, callers), (left, refused) in zip(crowds, virtual.run(ask()), strict=True):
+            assert callers == len(left) + refused
+            assert len(left) >= min(callers, holds)
+            assert left[0] == holds - 1
+            assert refused == 0 or left[-1] <= 1
+
     def test_the_limit_is_exact_however_many_ask_at_once(self) -> None:
         """
         Of forty requests at once a limit of seven a minute serves seven, tells all others when to come back, and who
