@@ -36,7 +36,7 @@ DOES_NOT_LOOK_AT_THE_FINISH = {
 }
 DOES_NOT_LOOK_AT_THE_STATUS_OF_A_STREAM = {"content.html-200", "content.empty-body", "content.error-in-200"}
 PARSES_LINES_OF_ONE_SHAPE = {"stream.comments", "stream.framing"}
-# What a crowd does is told on a machine that has nothing else to do; here it runs beside all other tests.
+# A busy machine may be too slow to tell what a crowd does, and here all other tests run beside; it accuses nobody.
 CROWDS = {"retry.budget", "retry.exponential", "retry.herd-on-recovery", "retry.jitter", "timeout.no-starvation"}
 NAIVE_FAILS = (
     DOES_NOT_TRY_AGAIN
@@ -57,24 +57,22 @@ def judged(target: str, folder: Path) -> Results:
 @pytest.mark.slow
 def test_naive_fails_exactly_what_its_code_earns(tmp_path: Path) -> None:
     """
-    Every row that `naive` fails, crowds apart, is one whose reason stands in its code, and none of those passes.
+    Every row that `naive` fails is one whose reason stands in its code, and none of those passes.
     """
     results = judged("naive", tmp_path)
 
-    assert sorted(NAIVE_FAILS) == sorted(
-        row.id for row in results.results if row.verdict == "fail" and row.id not in CROWDS
-    )
+    assert sorted(NAIVE_FAILS) == sorted(row.id for row in results.results if row.verdict == "fail")
 
 
 @pytest.mark.slow
 def test_the_reference_passes_all_that_it_claims(tmp_path: Path) -> None:
     """
-    The positive control has no row, crowds apart, that fails or cannot be judged.
+    The positive control has no row that fails, and none, crowds apart, that cannot be judged.
     """
     results = judged("reference", tmp_path)
 
     assert [] == [
         (row.id, row.reason)
         for row in results.results
-        if row.verdict in {"fail", "inconclusive"} and row.id not in CROWDS
+        if row.verdict == "fail" or (row.verdict == "inconclusive" and row.id not in CROWDS)
     ]
