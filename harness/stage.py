@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
@@ -248,6 +249,12 @@ class Stage:
         """End the scenario here: what it is about is nothing that this target does."""
         self.note("not_applicable", reason=reason)
         raise DoesNotApply(reason)
+
+    def about_retries_of(self, calls: Call | Sequence[Call]) -> None:
+        """End the scenario here, where a chain of providers is asked instead of the same one again."""
+        made = Counter((exchange.canary, exchange.fake) for exchange in self.exchanges(calls))
+        if self.contract.claims("fallback.chain") and made and max(made.values()) == 1:
+            self.does_not_apply("no call is tried again at the same provider: the next of the chain is asked instead")
 
     def attempts(self, calls: Call | Sequence[Call] | None = None, fake: str | None = None) -> Attempts:
         """The exchanges made for calls, at one fake or at all."""

@@ -43,7 +43,10 @@ AFTERWARDS = 3.0
     source=RETRIES,
 )
 async def recovers(stage: Stage, fault: Fault) -> None:
-    """A transient fault is retried until the answer comes."""
+    """A transient fault is retried until the answer comes.
+
+    Where a fallback is promised, its answer is as good.
+    """
     await stage.weather(first(1, fault), at=stage.primary)
     call = await stage.call()
     expect(call).answered()
@@ -172,6 +175,7 @@ async def same_body_each_time(stage: Stage) -> None:
     """
     await stage.weather(first(2, Unavailable()), at=stage.primary)
     call = await stage.call()
+    stage.about_retries_of(call)
     expect(stage.attempts(call)).to(same_request)
 
 

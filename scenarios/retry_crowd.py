@@ -32,6 +32,7 @@ async def exponential(stage: Stage) -> None:
         failing += await stage.calls(10)
         await stage.weather()
         await stage.calls(40)
+    stage.about_retries_of(failing)
     expect(stage.attempts(failing)).to(grows_exponentially)
 
 
@@ -44,6 +45,7 @@ async def jitter(stage: Stage) -> None:
     """
     await stage.weather(first(1, Unavailable()))
     rounds = [await stage.calls(30, every=0.05) for _ in range(4)]
+    stage.about_retries_of([call for calls in rounds for call in calls])
     for calls in rounds:
         expect(stage.attempts(calls)).to(does_not_gather)
     everybody = [call for calls in rounds for call in calls]
@@ -52,7 +54,7 @@ async def jitter(stage: Stage) -> None:
 
 @scenario("retry.budget", SHOULD, seconds=70, heals=False, source=RETRY_BUDGET)
 async def budget(stage: Stage) -> None:
-    """In a total outage the wire sees no more than two attempts for each request of a caller.
+    """In a total outage a provider sees no more than two attempts for each request of a caller.
 
     A provider that comes back under four times its usual load goes down again. Whether a retry budget or a breaker
     holds the load down is the integration's own affair.

@@ -17,6 +17,11 @@ def with_one_key(attempts: Iterable[Exchange]) -> list[list[Exchange]]:
     return _sorted_by(attempts, "canary", "fake", "key")
 
 
+def at_each_provider(attempts: Iterable[Exchange]) -> list[list[Exchange]]:
+    """The attempts of all calls at each provider."""
+    return _sorted_by(attempts, "fake")
+
+
 def of_one_call(attempts: Iterable[Exchange]) -> list[list[Exchange]]:
     """The attempts of each call, wherever they went."""
     return _sorted_by(attempts, "canary")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ...fakes.journal import Exchange
 from ..history import Call, History
 from . import STALL, NothingToJudge, Violation, check, precise
-from .attempts import at_one_provider, ids
+from .attempts import at_each_provider, at_one_provider, ids
 from .samples import SURE, chance_of_as_many, quantile, share_of_samples
 from .spacing import waits
 
@@ -62,13 +62,14 @@ def does_not_gather(attempts: list[Exchange], *, history: History) -> Iterator[V
 @check
 @precise(0.5)
 def recovers_without_a_herd(attempts: list[Exchange], *, history: History, rate: float) -> Iterator[Violation]:
-    """In the first second after an outage the wire sees at most three times the attempts of steady traffic."""
+    """In the first second after an outage no provider sees more than three times the attempts of steady traffic."""
     recovery = max((e.at for e in history.events if e.what == "weather" and not e.details.get("rules")), default=None)
     _on_a_machine_that_runs(history)
     if recovery is None or not any(exchange.faults for exchange in attempts):
         raise NothingToJudge("there was no outage to recover from")
-    herd = [exchange for exchange in attempts if 0 <= exchange.started - recovery < 1e9]
     limit = 3 * rate
+    herds = at_each_provider(exchange for exchange in attempts if 0 <= exchange.started - recovery < 1e9)
+    herd = max(herds, key=len, default=[])
     if len(herd) <= limit:
         return
     saw = f"{len(herd)} attempts in the first second of recovery"

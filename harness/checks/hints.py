@@ -54,10 +54,12 @@ def waits_for_retry_after(attempts: list[Exchange], *, history: History, followe
 
 @check
 @precise(0.1)
-def leaves_alone(attempts: list[Exchange], *, seconds: float) -> Iterator[Violation]:
+def leaves_alone(attempts: list[Exchange], *, history: History, seconds: float) -> Iterator[Violation]:
     """After a reply that says so in the provider's own way, no retry leaves before so many seconds have passed."""
     judged = False
     for group in with_one_key(attempts):
+        # Whoever is answered elsewhere has left the provider alone.
+        judged = judged or (bool(group[-1].faults) and _answered(group[-1], history))
         for earlier, later in pairwise(group):
             if not earlier.faults or later.start_seconds <= replied(earlier):
                 continue

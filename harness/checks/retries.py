@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ...fakes.journal import Exchange
 from ..history import Call, History
 from . import NothingToJudge, Violation, check, precise
-from .attempts import at_one_provider, ids, of_one_call, with_one_key
+from .attempts import at_each_provider, at_one_provider, ids, of_one_call, with_one_key
 
 
 @check
@@ -74,13 +74,14 @@ def same_request(attempts: list[Exchange]) -> Iterator[Violation]:
 
 @check
 def within_retry_budget(attempts: list[Exchange], *, history: History, ratio: float) -> Iterator[Violation]:
-    """Over a whole outage the wire sees at most so many attempts for each request of a caller."""
+    """Over a whole outage each provider sees at most so many attempts for each request of a caller."""
     made = sum(call.ended is not None or call.given_up is not None for call in history.calls)
     if not made:
         raise NothingToJudge("no call was made")
-    if len(attempts) > ratio * made:
-        saw = f"{len(attempts)} attempts for {made} requests, {len(attempts) / made:.2f} for each"
-        yield Violation(saw, f"at most {ratio:g} for each", ids(attempts))
+    for group in at_each_provider(attempts):
+        if len(group) > ratio * made:
+            saw = f"{len(group)} attempts for {made} requests, {len(group) / made:.2f} for each"
+            yield Violation(saw, f"at most {ratio:g} for each", ids(group))
 
 
 @check

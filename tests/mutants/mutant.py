@@ -38,6 +38,11 @@ def client(old: str, new: str) -> Patch:
     return Patch("client.py", old, new)
 
 
+def chain(old: str, new: str) -> Patch:
+    """A replacement in chain.py."""
+    return Patch("chain.py", old, new)
+
+
 def retry(old: str, new: str) -> Patch:
     """A replacement in retry.py."""
     return Patch("retry.py", old, new)

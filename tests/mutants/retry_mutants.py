@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from mutant import Mutant, client, entry, retry
+from mutant import Mutant, chain, client, retry
 
 MUTANTS = (
     Mutant(
         "a bad gateway is not thought transient",
         (retry("500, 502, 503", "500, 503"),),
         ("retry.recovers",),
+        alone=True,
     ),
     Mutant(
         "a timeout of the provider's is not thought transient",
         (retry("{408, 409,", "{409,"),),
         ("retry.recovers",),
+        alone=True,
     ),
     Mutant(
         "a connection that is reset is not tried again",
@@ -24,6 +26,7 @@ MUTANTS = (
             ),
         ),
         ("retry.recovers", "retry.stale-connection"),
+        alone=True,
     ),
     Mutant(
         "the first retry follows at once",
@@ -116,7 +119,7 @@ MUTANTS = (
     ),
     Mutant(
         "the deadline is longer than was promised",
-        (client("DEADLINE = 55.0", "DEADLINE = 600.0"), client("read=50.0", "read=600.0")),
+        (chain("DEADLINE = 55.0", "DEADLINE = 600.0"), client("read=50.0", "read=600.0")),
         ("retry.deadline", "timeout.hang-before-headers", "timeout.slow-drip"),
         ("timeout.*", "retry.after-long", "retry.deadline"),
     ),
@@ -149,15 +152,18 @@ MUTANTS = (
     Mutant(
         "a second layer of retries goes around the first",
         (
-            entry("        yield await client.answer(request)", "        yield await _twice(client, request)"),
-            entry(
-                "def _provider() -> Provider:",
-                "async def _twice(client: Client, request: dict[str, Any]) -> dict[str, Any]:\n"
+            chain(
+                "        yield await client.answer(request, until)\n",
+                "        yield await _twice(client, request, until)\n",
+            ),
+            chain(
+                "def _signed(",
+                "async def _twice(client: Client, request: dict[str, Any], until: float) -> dict[str, Any]:\n"
                 "    try:\n"
-                "        return await client.answer(request)\n"
+                "        return await client.answer(request, until)\n"
                 "    except Exception:\n"
-                "        return await client.answer(request)\n\n\n"
-                "def _provider() -> Provider:",
+                "        return await client.answer(request, until)\n\n\n"
+                "def _signed(",
             ),
         ),
         ("retry.no-amplification", "retry.bounded"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from mutant import Mutant, client
+from mutant import Mutant, chain, client
 
 MUTANTS = (
     Mutant(
         "nobody set a timeout",
         (
-            client("DEADLINE = 55.0", "DEADLINE = 1e6"),
+            chain("DEADLINE = 55.0", "DEADLINE = 1e6"),
             client("httpx.Timeout(connect=5.0, read=50.0, write=10.0, pool=5.0)", "httpx.Timeout(None)"),
         ),
         ("timeout.hang-before-headers", "timeout.connect-blackhole", "timeout.tail"),
@@ -28,8 +28,8 @@ MUTANTS = (
         "the timeout is one of silence only",
         (
             client(
-                "            async with asyncio.timeout(DEADLINE) as deadline:",
-                "            async with asyncio.timeout(1e6) as deadline:",
+                "            async with asyncio.timeout_at(until) as deadline:",
+                "            async with asyncio.timeout_at(until + 1e6) as deadline:",
             ),
         ),
         ("timeout.slow-drip",),
@@ -78,12 +78,12 @@ MUTANTS = (
         "every attempt has the whole time",
         (
             client(
-                "            async with asyncio.timeout(DEADLINE) as deadline:",
-                "            async with asyncio.timeout(1e6) as deadline:",
+                "            async with asyncio.timeout_at(until) as deadline:",
+                "            async with asyncio.timeout_at(until + 1e6) as deadline:",
             ),
             client(
                 "                async with self._post(request) as response:\n                    answer =",
-                "                async with asyncio.timeout(DEADLINE), self._post(request) as response:\n                    answer =",
+                "                async with asyncio.timeout(55.0), self._post(request) as response:\n                    answer =",
             ),
         ),
         ("timeout.retries-within",),

@@ -6,18 +6,21 @@
     retry.py    which failures are worth another try, and when
     events.py   server-sent events, however they are cut
     answers.py  what of a reply is an answer
-    client.py   one call: deadline, attempts, streams
+    client.py   one provider: attempts, streams
+    chain.py    one call: a deadline, and who is asked when a provider fails
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
-from .client import Client, Provider
+from .chain import Chain
+from .client import Provider
 
-_clients: dict[str, Client] = {}
+_chains: list[Chain] = []
 
 
 async def complete(
@@ -29,15 +32,15 @@ async def complete(
     tools: list[dict[str, Any]] | None = None,
 ) -> AsyncIterator[str | dict[str, Any]]:
     """Answer a caller: text as it comes, and at the end what is to be known of the answer."""
-    client = _clients.get("") or _clients.setdefault("", Client(_provider()))
+    if not _chains:
+        _chains.append(Chain([_provider("primary"), _provider("secondary")]))
     options = {"user": user, "max_tokens": max_tokens or 1024, "tools": tools}
     request = {"messages": messages, **{name: value for name, value in options.items() if value is not None}}
-    if stream:
-        async for piece in client.stream(request):
+    async with aclosing(_chains[0].ask(request, stream=stream)) as pieces:
+        async for piece in pieces:
             yield piece
-    else:
-        yield await client.answer(request)
 
 
-def _provider() -> Provider:
-    return Provider(os.environ["PRIMARY_URL"], os.environ["PRIMARY_KEY"], os.environ["PRIMARY_MODEL"])
+def _provider(name: str) -> Provider:
+    url, key, model = (os.environ[f"{name.upper()}_{what}"] for what in ("URL", "KEY", "MODEL"))
+    return Provider(name, url, key, model)

@@ -1,4 +1,4 @@
-"""One call: a deadline over all, bounded attempts, streams whose end is checked."""
+"""One provider: bounded attempts until a given moment, streams whose end is checked."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from .errors import AttemptFailed, CallFailed
 from .events import Events
 from .retry import MAX_ATTEMPTS, Budget, pause, refused
 
-DEADLINE = 55.0
-"""Seconds for a whole call; five less than promised, for all that is not ours."""
 TIMEOUT = httpx.Timeout(connect=5.0, read=50.0, write=10.0, pool=5.0)
 IDLE = 15.0
 """Seconds without a byte after which a stream counts as stalled."""
@@ -27,8 +25,9 @@ LIMITS = httpx.Limits(max_connections=500, max_keepalive_connections=50, keepali
 
 @dataclass(frozen=True)
 class Provider:
-    """Where the model is."""
+    """Where a model is."""
 
+    name: str
     url: str
     key: str
     model: str
@@ -47,26 +46,25 @@ class Client:
             limits=LIMITS,
         )
 
-    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The whole answer."""
+    async def answer(self, request: dict[str, Any], until: float) -> dict[str, Any]:
+        """The whole answer, by a moment of the loop's clock."""
         try:
-            async with asyncio.timeout(DEADLINE) as deadline:
+            async with asyncio.timeout_at(until) as deadline:
                 return await self._try(request, deadline)
         except TimeoutError:
             raise CallFailed("timeout") from None
 
-    async def stream(self, request: dict[str, Any]) -> AsyncIterator[str | dict[str, Any]]:
-        """The answer's text as it comes, then what is to be known of it.
+    async def stream(self, request: dict[str, Any], until: float, end: float) -> AsyncGenerator[str | dict[str, Any]]:
+        """The answer's text as it comes, beginning by one moment and ending by another; then what is known of it.
 
         Once a caller has text there is no second attempt: what it would say does not continue what was said.
         """
-        started = asyncio.get_running_loop().time()
         given = False
         for attempt in range(1, MAX_ATTEMPTS + 1):
             pieces = self._streamed(request)
             try:
                 while True:
-                    async with asyncio.timeout_at(started + DEADLINE):
+                    async with asyncio.timeout_at(end if given else until):
                         piece = await anext(pieces)
                     given = given or isinstance(piece, str)
                     yield piece
@@ -76,7 +74,7 @@ class Client:
             except TimeoutError:
                 raise CallFailed("timeout", partial=given) from None
             except AttemptFailed as failure:
-                left = started + DEADLINE - asyncio.get_running_loop().time()
+                left = until - asyncio.get_running_loop().time()
                 wait = None if given else self._next_wait(attempt, failure, left)
                 if wait is None:
                     raise CallFailed(failure.kind, partial=given) from None

@@ -149,6 +149,16 @@ class TestRecoversWithoutAHerd:
 
         assert [] == list(recovers_without_a_herd(steady, history=outage(steady, 20.0), rate=10.0))
 
+    def test_each_provider_of_a_chain_has_its_own_count(self) -> None:
+        """
+        Twenty attempts at each of two providers run neither of them over.
+        """
+        herd = [exchange("x0", 5.0, **FAULTY), *(exchange(f"x{n}", 20.0 + n / 50) for n in range(1, 41))]
+        for one in herd[1:21]:
+            one.fake = "secondary"
+
+        assert [] == list(recovers_without_a_herd(herd, history=outage(herd, 20.0), rate=10.0))
+
     def test_a_count_just_over_the_limit_is_nothing_to_judge(self) -> None:
         """
         Thirty-one or thirty: the moment of recovery is not as sharp as that.

@@ -145,20 +145,32 @@ class TestLeavesAlone:
         """
         early = [refusal("x1", 0.0), exchange("x2", 1.0)]
 
-        assert ["retried after 1.00 s"] == [violation.saw for violation in leaves_alone(early, seconds=3.0)]
+        assert ["retried after 1.00 s"] == [
+            violation.saw for violation in leaves_alone(early, history=history(*early), seconds=3.0)
+        ]
 
     def test_a_retry_in_time_keeps_the_promise(self) -> None:
         """
         After three seconds it may be asked again.
         """
-        assert [] == list(leaves_alone([refusal("x1", 0.0), exchange("x2", 3.0)], seconds=3.0))
+        later = [refusal("x1", 0.0), exchange("x2", 3.0)]
+
+        assert [] == list(leaves_alone(later, history=history(*later), seconds=3.0))
+
+    def test_an_answer_from_elsewhere_keeps_the_promise(self) -> None:
+        """
+        Whoever asks another provider instead leaves the one that said no alone.
+        """
+        refused = refusal("x1", 0.0)
+
+        assert [] == list(leaves_alone([refused], history=history(refused, call()), seconds=3.0))
 
     def test_silence_is_nothing_to_judge(self) -> None:
         """
         A single attempt says nothing.
         """
         with pytest.raises(NothingToJudge):
-            list(leaves_alone([refusal("x1", 0.0)], seconds=3.0))
+            list(leaves_alone([refusal("x1", 0.0)], history=history(), seconds=3.0))
 
 
 class TestComesBackWithin:

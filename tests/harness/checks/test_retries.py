@@ -167,6 +167,15 @@ class TestWithinRetryBudget:
 
         assert [] == list(within_retry_budget(attempts(20), history=history(*calls), ratio=2.0))
 
+    def test_each_provider_of_a_chain_has_its_own_count(self) -> None:
+        """
+        Twenty attempts at each of two providers press neither of them harder than twenty at one.
+        """
+        calls = [call(f"c{number}", error="provider") for number in range(10)]
+        everywhere = attempts(20) + at(attempts(20), "secondary")
+
+        assert [] == list(within_retry_budget(everywhere, history=history(*calls), ratio=2.0))
+
     def test_no_request_is_nothing_to_judge(self) -> None:
         """
         Attempts for nobody have no ratio.
