@@ -31,6 +31,8 @@ class Mutant:
     touches: tuple[str, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict)
     """What this mutant promises besides, and does not keep: fields of the contract."""
+    alone: bool = False
+    """Whether it has no other provider to ask: a fallback's answer hides what only a retry would have got."""
 
 
 def client(old: str, new: str) -> Patch:

@@ -76,7 +76,22 @@ def plant(mutant: Mutant, folder: Path) -> TargetFile:
     assert file.call.python is not None
     call = replace(file.call.python, callable="mutant:complete", path=(str(folder),))
     contract = replace(file.contract, **mutant.claims)
-    return replace(file, name=mutant.name, call=replace(file.call, python=call), contract=contract)
+    file = replace(file, name=mutant.name, call=replace(file.call, python=call), contract=contract)
+    return without_fallback(file, package) if mutant.alone else file
+
+
+def without_fallback(file: TargetFile, package: Path) -> TargetFile:
+    """The same target with nobody to ask but its first provider."""
+    entry = package / "__init__.py"
+    entry.write_text(entry.read_text("utf-8").replace(', _provider("secondary")', ""), "utf-8")
+    first = next(iter(file.providers))
+    env = {name: value for name, value in file.start.env.items() if f"{{{first}." in value}
+    return replace(
+        file,
+        providers={first: file.providers[first]},
+        start=replace(file.start, env=env),
+        contract=replace(file.contract, fallback=None),
+    )
 
 
 def chosen(mutant: Mutant, *, every: bool) -> tuple[Scenario, ...]:
