@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from base64 import b32encode
+from datetime import UTC, datetime
 from hashlib import shake_256
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +41,11 @@ def json_value(data: bytes) -> Any:
         return msgspec.json.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Unreadable(str(error)) from None
+
+
+def rfc3339(seconds: float) -> str:
+    """A date in UTC, its seconds rounded up: who waits until then has waited long enough."""
+    return datetime.fromtimestamp(math.ceil(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def sse(data: bytes, part: str, event: str | None = None) -> Send:

@@ -34,9 +34,9 @@ class Language(ABC):
         own = (*self.credentials(fake.keys[0]), ("content-type", "application/json"))
         return Request("POST", path, query, (*own, *headers), body)
 
-    def credentials(self, key: str) -> Headers:
-        """The headers that carry a key, and what else the provider wants to see."""
-        return (("authorization", f"Bearer {key}"),)
+    def credentials(self, key: str | None) -> Headers:
+        """The headers that carry a key, where there is one, and what else the provider wants to see."""
+        return (("authorization", f"Bearer {key}"),) if key else ()
 
     @abstractmethod
     def path(self, model: str, *, stream: bool) -> str:
@@ -161,10 +161,62 @@ class Embeddings(Responses):
         return {"model": model, "input": text, "dimensions": 16, **more}
 
 
+class Messages(Language):
+    """Anthropic's messages."""
+
+    dialect = "anthropic"
+    model = "claude-sonnet-4-5"
+    sentinel = b"message_stop"
+    version = "2023-06-01"
+
+    def credentials(self, key: str | None) -> Headers:
+        """As the official clients send them before their second generation."""
+        return (*((("x-api-key", key),) if key else ()), ("anthropic-version", self.version))
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """One path for all."""
+        return "/v1/messages"
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """One message of a user."""
+        messages = [{"role": "user", "content": text}]
+        return {"model": model, "max_tokens": most or 1024, "messages": messages, "stream": stream, **more}
+
+    def words(self, body: bytes, *, streamed: bool) -> str:
+        """Of all text blocks."""
+        if streamed:
+            deltas = [event["delta"] for event in events(body) if event.get("type") == "content_block_delta"]
+            return "".join(delta.get("text") or "" for delta in deltas)
+        return "".join(block.get("text") or "" for block in json.loads(body)["content"])
+
+    def finishes(self, body: bytes, *, streamed: bool) -> list[str]:
+        """The stop reason."""
+        if not streamed:
+            return [json.loads(body)["stop_reason"]]
+        return [event["delta"]["stop_reason"] for event in events(body) if event.get("type") == "message_delta"]
+
+    def error(self, body: bytes) -> tuple[str, str]:
+        """The code in the details, or else the type."""
+        error = json.loads(body)["error"]
+        return error.get("details", {}).get("error_code") or error["type"], error["message"]
+
+
+class NewestMessages(Messages):
+    """Anthropic's messages in the newest version of the API."""
+
+    version = "2026-10-21"
+
+    def credentials(self, key: str | None) -> Headers:
+        """As the official clients send them since their second generation."""
+        return (*Language.credentials(self, key), ("anthropic-version", self.version))
+
+
 LANGUAGES: dict[str, Language] = {
     "openai": Chat(),
     "openai-responses": Responses(),
     "openai-embeddings": Embeddings(),
+    "anthropic": Messages(),
+    "anthropic-2026-10-21": NewestMessages(),
 }
 """Every one of them; the first of a dialect has the dialect's name."""
 WRITING = {name: language for name, language in LANGUAGES.items() if language.writes}

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from languages import LANGUAGES, Language
+
 from brownout.fakes.answer import Answer, Pace, find_canary
 from brownout.fakes.ask import Ask, Request
 from brownout.fakes.dialects import Dialect, dialect
@@ -79,8 +81,12 @@ class Provider:
     fake: Fake = field(default_factory=Fake)
     answer: Answer = QUICK
     now: float = NOW
-    speaks: Dialect = field(default_factory=lambda: dialect("openai"))
+    language: Language = LANGUAGES["openai"]
     asked: int = 0
+
+    def __post_init__(self) -> None:
+        """Speak the language's dialect."""
+        self.speaks: Dialect = dialect(self.language.dialect)
 
     def post(self, path: str, body: object = None, **more: Any) -> Spoken:
         """Post a value."""
@@ -98,6 +104,10 @@ class Provider:
         """Ask for a chat completion."""
         return self.post("/v1/chat/completions", {"model": "gpt-4o-mini", "messages": MESSAGES, **body})
 
+    def message(self, **body: Any) -> Spoken:
+        """Ask for a message."""
+        return self.post("/v1/messages", {"model": self.fake.model, "max_tokens": 1024, "messages": MESSAGES, **body})
+
     def respond(self, **body: Any) -> Spoken:
         """Ask for a response."""
         return self.post("/v1/responses", {"model": "gpt-4o-mini", "input": PROMPT, **body})
@@ -112,8 +122,9 @@ class Provider:
     ) -> Spoken:
         """Ask for anything."""
         path, _, query = path.partition("?")
-        authorization = (("authorization", f"Bearer {key}"),) if key else ()
-        ask = self.speaks.read(Request(method, path, query, (*authorization, *headers), body), self.fake)
+        own = {name for name, _ in headers}
+        credentials = (pair for pair in self.language.credentials(key) if pair[0] not in own)
+        ask = self.speaks.read(Request(method, path, query, (*credentials, *headers), body), self.fake)
         self.asked += 1
         ask.canary, ask.attempt = find_canary(ask.texts), self.asked
         ask.now, ask.answer = self.now, self.answer
@@ -139,3 +150,9 @@ def serving(fake: Fake | None = None, answer: Answer = QUICK) -> Iterator[FakeSe
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()
+
+
+def claude(answer: Answer = QUICK, *, newest: bool = False, **fake: Any) -> Provider:
+    """A provider that speaks Anthropic's dialect, asked in the first version of its API or in the newest."""
+    language = LANGUAGES["anthropic-2026-10-21" if newest else "anthropic"]
+    return Provider(language.fake(**fake), answer, language=language)
