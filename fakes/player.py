@@ -91,7 +91,8 @@ class Player:
     def play(self) -> None:
         """Play on until there is something to wait for."""
         for _ in range(BURST):
-            if self._over or self._timer is not None or not self._has_left():
+            # A connection that has broken tells the player at the loop's next turn; until then nobody is written to.
+            if self._over or self._timer is not None or self._transport.is_closing() or not self._has_left():
                 return
             if self._last is not None:
                 self._conclude(self._last)

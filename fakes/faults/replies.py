@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -42,7 +43,7 @@ def reply(script: Script, ask: Ask, trouble: Trouble) -> Iterator[Op]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(ABC):
     """A reply that says no, and perhaps when to come back.
 
     `retry_after` is in seconds (None gives no hint), `form` how it is said: "seconds", "date" (an HTTP-date), "ms" (in
@@ -58,9 +59,9 @@ class Refusal:
     skew: Seconds = 0.0
     should_retry: bool | None = None
 
+    @abstractmethod
     def trouble(self, ask: Ask) -> Trouble | None:
         """What the provider says no with; None lets the answer pass."""
-        raise NotImplementedError
 
     def rewrite(self, script: Script, ask: Ask) -> Script:
         """The provider's refusal with the hints asked for, and with no others."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ LAST_WORDS = 0.5
 """Wall seconds for reading what a target wrote before it ended; a child of its may hold the pipe open for ever."""
 
 
-class LineTarget(Started):
+class LineTarget(Started, ABC):
     """Starts it, holds the conversation, and ends the calls that it can no longer answer."""
 
     def __init__(self, start: Start, clock: Clock, witness: Witness) -> None:
@@ -54,8 +55,9 @@ class LineTarget(Started):
         if self._talk is not None:
             self._talk.cancel(call)
 
+    @abstractmethod
     async def _launch(self, talk: Talk) -> Process:
-        raise NotImplementedError
+        """Start it, with everything that it says going to the conversation."""
 
     async def _quit(self, process: Process) -> None:
         """Say that no more calls will come, and let it end by itself."""

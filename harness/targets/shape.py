@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from abc import ABC, abstractmethod
 from typing import Any
 
 from ..protocol import CallEvent, CallRequest, ChunkEvent, Done, Error, whole
@@ -150,7 +151,7 @@ class Plain(Whole):
         return done
 
 
-class Pieces:
+class Pieces(ABC):
     """A stream, whatever its framing is: each piece of data is one event."""
 
     def __init__(self, call: str, selectors: Selectors) -> None:
@@ -170,8 +171,9 @@ class Pieces:
                 return found
         return self._done
 
+    @abstractmethod
     def _cut(self, data: bytes) -> list[str]:
-        raise NotImplementedError
+        """The pieces that are complete with these bytes."""
 
     def _left(self) -> list[str]:
         return []
