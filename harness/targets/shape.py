@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from abc import ABC, abstractmethod
 from typing import Any
 
 from ..protocol import CallEvent, CallRequest, ChunkEvent, Done, Error, whole
@@ -151,7 +150,7 @@ class Plain(Whole):
         return done
 
 
-class Pieces(ABC):
+class Pieces:
     """A stream, whatever its framing is: each piece of data is one event."""
 
     def __init__(self, call: str, selectors: Selectors) -> None:
@@ -171,9 +170,9 @@ class Pieces(ABC):
                 return found
         return self._done
 
-    @abstractmethod
     def _cut(self, data: bytes) -> list[str]:
-        """The pieces that are complete with these bytes."""
+        """The pieces that are complete with these bytes; text without any framing has none."""
+        return []
 
     def _left(self) -> list[str]:
         return []
