@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 PLACEHOLDER = re.compile(r"\{\{([\w-]+(?:\.\w+)?)\}\}|\{([\w-]+(?:\.\w+)?)\}")
 
-OF_A_FAKE = ("url", "host", "port", "key", "model")
+OF_A_FAKE = ("url", "host", "port", "key", "model", "dialect")
 
 
 def fill(template: str, places: Mapping[str, str]) -> str:

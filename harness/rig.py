@@ -119,6 +119,7 @@ class Rig:
                 f"{name}.host": "127.0.0.1",
                 f"{name}.port": str(server.port),
                 f"{name}.model": server.fake.model,
+                f"{name}.dialect": server.fake.dialect,
                 **{f"{name}.key{n if n > 1 else ''}": key for n, key in enumerate(server.fake.keys, 1)},
             }
         return filled

@@ -69,10 +69,25 @@ async def error_in_200(stage: Stage, case: tuple[Fault, bool]) -> None:
     await _no_answer(stage, case)
 
 
-@scenario("content.no-choices", MUST, cases={"plain": Case((NoChoices(), False))})
-async def no_choices(stage: Stage, case: tuple[Fault, bool]) -> None:
-    """An answer without any choice is no answer, and nothing crashes."""
-    await _no_answer(stage, case)
+@scenario(
+    "content.no-choices",
+    MUST,
+    cases={
+        "plain": Case(False, dialects=("openai", "azure_openai", "gemini", "vertex", "mistral")),
+        "no-blocks": Case(True, dialects=("anthropic", "bedrock", "cohere")),
+    },
+    source="Anthropic documentation: an empty list of content blocks is a model that had nothing to say",
+)
+async def no_choices(stage: Stage, empty: bool) -> None:
+    """An answer without any choice is no answer, and nothing crashes.
+
+    Where an answer is a list of blocks and not of choices, an empty list is an empty answer, and may be told as one.
+    """
+    if not empty:
+        await _no_answer(stage, (NoChoices(), False))
+        return
+    await stage.weather(always(NoChoices()))
+    expect(await stage.call()).ended().to(nothing_invented)
 
 
 @scenario("content.null-content", MUST)

@@ -110,13 +110,15 @@ async def not_on_client_error(stage: Stage, fault: Fault) -> None:
     cases={
         "insufficient_quota": Case(QuotaExhausted(), dialects=("openai", "azure_openai")),
         "billing": Case(QuotaExhausted(), dialects=("anthropic", "gemini", "vertex", "bedrock", "cohere", "mistral")),
+        "spend-limit": Case(QuotaExhausted(kind="enforced_spend_limit_reached"), dialects=("anthropic",)),
     },
-    source="OpenAI documentation: insufficient_quota is no rate limit, waiting does not help",
+    source="OpenAI documentation: insufficient_quota is no rate limit, waiting does not help; Anthropic: spend limits",
 )
 async def not_on_quota_exhausted(stage: Stage, fault: Fault) -> None:
     """An account that has nothing left to spend is not asked again.
 
-    OpenAI says so with the status of a rate limit; only the error's code tells the two apart.
+    OpenAI says so with the status of a rate limit, and so does Anthropic of a spend limit; only the error's code tells
+    the two apart.
     """
     await _is_final(stage, fault)
     expect(stage.attempts()).to(tried_once)

@@ -113,11 +113,18 @@ class RateLimited(Refusal):
 @fault
 @dataclass(frozen=True, slots=True)
 class QuotaExhausted(Refusal):
-    """Say that the account has nothing left to spend: waiting and trying again helps nobody."""
+    """Say that the account has nothing left to spend: waiting and trying again helps nobody.
+
+    `kind` is the trouble by which this provider tells one cause from another, such as Anthropic's
+    "enforced_spend_limit_reached"; a provider that has none of that name says it in its usual words.
+    """
+
+    kind: str = "quota_exhausted"
 
     def trouble(self, ask: Ask) -> Trouble:
         """The provider's billing error."""
-        return Trouble("quota_exhausted", retry_after=self._said())
+        known = self.kind in ask.dialect.troubles
+        return Trouble(self.kind if known else "quota_exhausted", retry_after=self._said())
 
 
 @fault

@@ -57,7 +57,7 @@ MUTANTS = (
         "a body is asked for in gzip and read as it is",
         (
             client(
-                "answer = answers.whole(answers.parse(await response.aread()))",
+                "answer = answers.whole(self._speech.reply(answers.parse(await response.aread())))",
                 'answer = answers.whole(answers.parse(b"".join([part async for part in response.aiter_raw()])))',
             ),
         ),

@@ -68,8 +68,8 @@ MUTANTS = (
         "an event that cannot be parsed is skipped",
         (
             client(
-                "            async for data in self._events(response, streamed):\n                if text := streamed.take(answers.parse(data)):\n                    yield text\n",
-                "            async for data in self._events(response, streamed):\n                try:\n                    text = streamed.take(answers.parse(data))\n                except AttemptFailed:\n                    continue\n                if text:\n                    yield text\n",
+                "            async for data in self._events(response, streamed):\n                if text := streamed.take(self._speech.event(answers.parse(data))):\n                    yield text\n",
+                "            async for data in self._events(response, streamed):\n                try:\n                    text = streamed.take(self._speech.event(answers.parse(data)))\n                except AttemptFailed:\n                    continue\n                if text:\n                    yield text\n",
             ),
         ),
         ("stream.garbage",),

@@ -5,6 +5,7 @@
     errors.py   what a caller is told, and nothing else
     retry.py    which failures are worth another try, and when
     events.py   server-sent events, however they are cut
+    speech.py   how a provider is spoken to; one file for each that does not speak as OpenAI does
     answers.py  what of a reply is an answer
     client.py   one provider: attempts, streams
     chain.py    one call: a deadline, and who is asked when a provider fails
@@ -42,5 +43,6 @@ async def complete(
 
 
 def _provider(name: str) -> Provider:
-    url, key, model = (os.environ[f"{name.upper()}_{what}"] for what in ("URL", "KEY", "MODEL"))
-    return Provider(name, url, key, model)
+    asked = ("URL", "KEY", "MODEL", "DIALECT")
+    url, key, model, dialect = (os.environ[f"{name.upper()}_{what}"] for what in asked)
+    return Provider(name, url, key, model, dialect)

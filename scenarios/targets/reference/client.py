@@ -11,9 +11,13 @@ from typing import Any
 import httpx
 
 from . import answers
+from .anthropic import Anthropic
 from .errors import AttemptFailed, CallFailed
 from .events import Events
 from .retry import MAX_ATTEMPTS, Budget, pause, refused
+from .speech import OpenAI, Speech
+
+SPEECHES: dict[str, Speech] = {"openai": OpenAI(), "anthropic": Anthropic()}
 
 TIMEOUT = httpx.Timeout(connect=5.0, read=50.0, write=10.0, pool=5.0)
 IDLE = 15.0
@@ -31,6 +35,7 @@ class Provider:
     url: str
     key: str
     model: str
+    dialect: str = "openai"
 
 
 class Client:
@@ -38,10 +43,11 @@ class Client:
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
+        self._speech = SPEECHES[provider.dialect]
         self._budget = Budget()
         self._http = httpx.AsyncClient(
             base_url=provider.url,
-            headers={"authorization": f"Bearer {provider.key}"},
+            headers=self._speech.headers(provider.key),
             timeout=TIMEOUT,
             limits=LIMITS,
         )
@@ -86,7 +92,7 @@ class Client:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 async with self._post(request) as response:
-                    answer = answers.whole(answers.parse(await response.aread()))
+                    answer = answers.whole(self._speech.reply(answers.parse(await response.aread())))
             except AttemptFailed as failure:
                 left = (deadline.when() or 0.0) - asyncio.get_running_loop().time()
                 wait = self._next_wait(attempt, failure, left)
@@ -110,14 +116,14 @@ class Client:
 
     async def _streamed(self, request: dict[str, Any]) -> AsyncGenerator[str | dict[str, Any]]:
         """One attempt at a streamed answer."""
-        request = {**request, "stream": True, "stream_options": {"include_usage": True}}
+        request = {**request, "stream": True}
         streamed = answers.Streamed()
         async with self._post(request) as response:
             if "text/event-stream" not in response.headers.get("content-type", ""):
-                answers.whole(answers.parse(await response.aread()))
+                answers.whole(self._speech.reply(answers.parse(await response.aread())))
                 raise AttemptFailed("provider", retry=True)
             async for data in self._events(response, streamed):
-                if text := streamed.take(answers.parse(data)):
+                if text := streamed.take(self._speech.event(answers.parse(data))):
                     yield text
         yield streamed.done()
 
@@ -145,11 +151,12 @@ class Client:
 
     @asynccontextmanager
     async def _post(self, request: dict[str, Any]) -> AsyncIterator[httpx.Response]:
-        body = {"model": self._provider.model, **request}
+        path, body = self._speech.request({"model": self._provider.model, **request})
         try:
-            async with self._http.stream("POST", "/chat/completions", json=body) as response:
+            async with self._http.stream("POST", path, json=body) as response:
                 if response.status_code != 200:
-                    raise refused(response.status_code, response.headers, answers.error_of(await response.aread()))
+                    error = self._speech.error(answers.error_of(await response.aread()))
+                    raise refused(response.status_code, response.headers, error)
                 yield response
         except httpx.ConnectError:
             # Nobody listens there: trying again within the call does not change that, and the caller waits.
