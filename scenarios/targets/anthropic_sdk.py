@@ -15,7 +15,7 @@ async def complete(messages: list[MessageParam], *, stream: bool = False) -> Asy
     """Ask the model and yield its answer."""
     if not _clients:
         _clients.append(AsyncAnthropic())
-    asked: dict[str, Any] = {"model": "claude-sonnet-4-5", "max_tokens": 1024, "messages": messages}
+    asked: dict[str, Any] = {"model": "claude-sonnet-5-5", "max_tokens": 1024, "messages": messages}
     if not stream:
         answer = await _clients[0].messages.create(**asked)
         text = "".join(block.text for block in answer.content if block.type == "text")

@@ -165,7 +165,7 @@ class Messages(Language):
     """Anthropic's messages."""
 
     dialect = "anthropic"
-    model = "claude-sonnet-4-5"
+    model = "claude-sonnet-5-5"
     sentinel = b"message_stop"
     version = "2023-06-01"
 

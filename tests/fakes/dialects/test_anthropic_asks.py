@@ -39,7 +39,7 @@ SCHEMA = st.just({"type": "object", "properties": {"a": {"type": "string"}}}) | 
 TOOL = st.builds(lambda name, schema: {"name": name, "input_schema": schema}, st.sampled_from(["one", "two"]), SCHEMA)
 CHOICE = st.sampled_from([{"type": kind, "name": "one"} for kind in ("auto", "any", "tool", "none")])
 FORMAT = st.builds(lambda schema: {"format": {"type": "json_schema", "schema": schema}}, SCHEMA)
-MODELS = st.sampled_from(["claude-sonnet-4-5", "claude-opus-5-5", "claude-9"])
+MODELS = st.sampled_from(["claude-sonnet-5-5", "claude-opus-5-5", "claude-9"])
 BODY = st.fixed_dictionaries(
     {},
     optional={
@@ -91,7 +91,7 @@ class TestAnyAsk:
         """
         Whatever a request holds, it gets a message that the client's model accepts, or an error in its envelope.
         """
-        base = {"model": "claude-sonnet-4-5", "max_tokens": 50, "messages": MESSAGES}
+        base = {"model": "claude-sonnet-5-5", "max_tokens": 50, "messages": MESSAGES}
 
         spoken = claude(answer, newest=newest).post("/v1/messages", base | body)
 
@@ -110,7 +110,7 @@ class TestAnyAsk:
         """
         Whatever is posted to the other operations, it is answered or refused in the envelope.
         """
-        base = {"model": "claude-sonnet-4-5", "messages": MESSAGES}
+        base = {"model": "claude-sonnet-5-5", "messages": MESSAGES}
         rows = {"requests": [{"custom_id": "a", "params": base | body}]}
 
         refused(claude().post(f"/v1/messages/{path}", rows if path == "batches" else base | body))
@@ -141,7 +141,7 @@ class TestAnyAsk:
         """
         deep = '{"a":' * depth + "1" + "}" * depth
         messages = '"messages":[{"role":"user","content":"x"}]'
-        body = f'{{"model":"claude-sonnet-4-5","max_tokens":9,{messages},"{name}":[{deep}]}}'
+        body = f'{{"model":"claude-sonnet-5-5","max_tokens":9,{messages},"{name}":[{deep}]}}'
 
         refused(claude().ask("POST", "/v1/messages", body.encode()))
 
@@ -155,7 +155,10 @@ class TestRefusals:
         ("body", "message"),
         [
             ({"max_tokens": -1}, "max_tokens: Input should be greater than or equal to 0"),
-            ({"max_tokens": 64_001}, "max_tokens: 64001 > 64000, which is the maximum allowed number of output tokens"),
+            (
+                {"max_tokens": 128_001},
+                "max_tokens: 128001 > 128000, which is the maximum allowed number",
+            ),
             ({"max_tokens": "9"}, "max_tokens: Input should be a valid integer"),
             ({"messages": []}, "messages: at least one message is required"),
             ({"messages": [{"role": "user"}]}, "messages.0.content: Field required"),
@@ -282,7 +285,7 @@ class TestRefusals:
         """
         ask = claude().message(temperature=9, metadata={"user_id": "u1"}).ask
 
-        assert ("k7q2x9", "claude-sonnet-4-5", "u1") == (ask.canary, ask.model, ask.user)
+        assert ("k7q2x9", "claude-sonnet-5-5", "u1") == (ask.canary, ask.model, ask.user)
 
     @pytest.mark.parametrize(
         ("method", "path", "status"),
