@@ -15,6 +15,7 @@ from ..fakes import dialects
 from ..fakes.conversion import Complaint, nearest
 from ..fakes.fake import price_list
 from .placeholders import names_in, of_fakes
+from .targets.callers import CALLERS
 
 if TYPE_CHECKING:
     from .contract import Contract, Spend
@@ -74,7 +75,7 @@ def _calling(call: Calling) -> Iterator[Complaint]:
                 "call.http has both a dialect and a body",
                 'leave out "dialect" to give your own shape, or "body" to have callers speak the dialect',
             )
-        yield from _dialect(call.http.dialect, ("call", "http", "dialect"))
+        yield from _dialect(call.http.dialect, ("call", "http", "dialect"), tuple(CALLERS))
     if call.http is not None and call.http.body is not None and call.http.answer is None:
         yield Complaint(
             ("call", "http", "body"),
@@ -160,10 +161,10 @@ def _absent(path: tuple[str, ...]) -> Complaint:
     return Complaint(path, f"{'.'.join(path)} is not available in this version", "leave it out")
 
 
-def _dialect(name: str, path: tuple[str, ...]) -> Iterator[Complaint]:
-    if name not in dialects.NAMES:
-        known = ", ".join(dialects.NAMES)
-        hint = "\n".join(filter(None, (nearest(name, dialects.NAMES), f"known here: {known}")))
+def _dialect(name: str, path: tuple[str, ...], names: tuple[str, ...] = dialects.NAMES) -> Iterator[Complaint]:
+    if name not in names:
+        known = ", ".join(names)
+        hint = "\n".join(filter(None, (nearest(name, names), f"known here: {known}")))
         yield Complaint(path, f'there is no dialect named "{name}"', hint)
 
 

@@ -19,7 +19,8 @@ from ...fakes.clock import Clock
 from ..placeholders import fill
 from ..protocol import CallEvent, CallRequest, Done, Error, sound
 from ..target_file import HttpCall, Start
-from . import TargetFailed, Witness, openai_caller
+from . import TargetFailed, Witness
+from .callers import caller
 from .process import Command, Pipes, launch
 from .ready import Ear, answers, listens, told, until_ready
 from .replies import Reading
@@ -144,7 +145,8 @@ class HttpTarget(Started):
         }
         url = fill(self._url, {"user": quote(user, safe="")})
         if self._selectors is None:
-            return "POST", url, headers, msgspec.json.encode(openai_caller.ask(request, http.model))
+            spoken = caller(http.spoken)
+            return "POST", url, spoken.HEADERS | headers, msgspec.json.encode(spoken.ask(request, http.model))
         known = values(request, http.model)
         url = fill(url, {name: quote(str(known[name]), safe="") for name in ("prompt", "model")})
         body = render(fill(http.body, self._home.places), known).encode() if http.body is not None else b""
@@ -152,7 +154,7 @@ class HttpTarget(Started):
 
     def _reading(self, request: CallRequest, status: int, content_type: str) -> Reading:
         if self._selectors is None:
-            return openai_caller.read(request, status, content_type)
+            return caller(self._http.spoken).read(request, status, content_type)
         return self._selectors.read(request, status, content_type)
 
     async def _answering(self) -> None:

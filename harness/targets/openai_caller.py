@@ -10,8 +10,24 @@ from __future__ import annotations
 from typing import Any
 
 from ..protocol import CallEvent, CallRequest, Done, Error, Usage, whole
-from .replies import Reading, Refusal, Whole, as_text, chunk, kind_of, message_of, parsed, raw
+from .replies import (
+    Reading,
+    Refusal,
+    Whole,
+    as_text,
+    chunk,
+    count,
+    dictionary,
+    kind_of,
+    message_of,
+    parsed,
+    raw,
+    text_or_none,
+)
 from .sse import EventReader, ServerSentEvent
+
+HEADERS: dict[str, str] = {}
+"""What callers send besides what the target file gives."""
 
 
 def ask(request: CallRequest, model: str | None) -> dict[str, Any]:
@@ -152,20 +168,3 @@ def account(done: Done, body: dict[str, Any]) -> None:
         cost = usage.get("cost")
         if isinstance(cost, int | float) and not isinstance(cost, bool):
             done.cost = float(cost)
-
-
-def text_or_none(body: dict[str, Any], field: str) -> str | None:
-    """A field that is text."""
-    value = body.get(field)
-    return value if isinstance(value, str) else None
-
-
-def dictionary(value: Any) -> dict[str, Any]:
-    """A value where an object was to be expected."""
-    return value if isinstance(value, dict) else {}
-
-
-def count(body: dict[str, Any], field: str) -> int | None:
-    """A field that is a number of things."""
-    value = body.get(field)
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**62 else None

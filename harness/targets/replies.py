@@ -134,3 +134,20 @@ def as_text(value: Any) -> str:
 def chunk(call: str, text: str) -> list[CallEvent]:
     """A piece of text, unless it is empty."""
     return [ChunkEvent(call, text)] if text else []
+
+
+def text_or_none(body: dict[str, Any], field: str) -> str | None:
+    """A field that is text."""
+    value = body.get(field)
+    return value if isinstance(value, str) else None
+
+
+def dictionary(value: Any) -> dict[str, Any]:
+    """A value where an object was to be expected."""
+    return value if isinstance(value, dict) else {}
+
+
+def count(body: dict[str, Any], field: str) -> int | None:
+    """A field that is a number of things."""
+    value = body.get(field)
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**62 else None

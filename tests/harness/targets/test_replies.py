@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from brownout.harness.protocol import CallEvent, CallRequest, ChunkEvent, Done, Error, sound
 from brownout.harness.target_file import HttpCall
 from brownout.harness.targets import openai_caller
+from brownout.harness.targets.callers import CALLERS, Caller
 from brownout.harness.targets.output import LINE_BYTES, Cutter
 from brownout.harness.targets.replies import Reading
 from brownout.harness.targets.selectors import MISSING, select, selector
@@ -27,7 +28,22 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["choices", "delta", "message", "content", "error", "usage", "model", "tool_calls", "index", "a", "c"]
+                [
+                    "choices",
+                    "delta",
+                    "message",
+                    "content",
+                    "error",
+                    "usage",
+                    "model",
+                    "tool_calls",
+                    "index",
+                    "a",
+                    "c",
+                    "type",
+                    "text",
+                    "content_block",
+                ]
             ),
             inner,
             max_size=4,
@@ -35,11 +51,26 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
+TYPES = st.sampled_from(
+    ["message_start", "content_block_start", "content_block_delta", "message_delta", "message_stop", "ping", "error"]
+)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {"index": 0, "delta": value}
+
+
 BODIES = (
     st.binary()
     | JSON.map(lambda value: json.dumps(value).encode())
     | st.lists(JSON, max_size=4).map(
         lambda values: b"".join(b"data: " + json.dumps(value).encode() + b"\n\n" for value in values)
+    )
+    | st.lists(st.tuples(TYPES, JSON), max_size=4).map(
+        lambda events: b"".join(
+            b"event: %b\ndata: %b\n\n" % (kind.encode(), json.dumps({"type": kind, **_dict(value)}).encode())
+            for kind, value in events
+        )
     )
 )
 
@@ -68,9 +99,16 @@ def joined(found: list[CallEvent]) -> list[CallEvent]:
 
 
 class TestReadings:
-    @given(BODIES, st.lists(st.integers(0, 200)), st.integers(200, 599), KINDS, st.booleans(), st.booleans())
+    @given(
+        BODIES,
+        st.lists(st.integers(0, 200)),
+        st.integers(200, 599),
+        KINDS,
+        st.booleans(),
+        st.sampled_from([SHAPE, *CALLERS.values()]),
+    )
     def test_every_reply_ends_once_and_the_same_however_it_is_cut(
-        self, body: bytes, places: list[int], status: int, kind: str, stream: bool, own: bool
+        self, body: bytes, places: list[int], status: int, kind: str, stream: bool, reader: Caller
     ) -> None:
         """
         Whatever bytes a target sends, its caller has pieces of text and one end, wherever the bytes are cut.
@@ -78,7 +116,7 @@ class TestReadings:
         request = CallRequest("c1", [], stream)
 
         def reading() -> Reading:
-            return SHAPE.read(request, status, kind) if own else openai_caller.read(request, status, kind)
+            return reader.read(request, status, kind)
 
         whole, in_pieces = read(reading(), [body]), read(reading(), cut(body, places))
 
