@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Literal
 
@@ -49,7 +49,8 @@ class Refusal(ABC):
     `retry_after` is in seconds (None gives no hint), `form` how it is said: "seconds", "date" (an HTTP-date), "ms" (in
     `retry-after-ms`), or "own": in whatever way this provider itself uses. `literal` is sent as `Retry-After` just as
     it stands, and `literal_ms` as `retry-after-ms`, beside the rest. `skew` is how many seconds the server's clock is
-    ahead of the true time, in `Date` and in an HTTP-date. `should_retry` is sent as `x-should-retry`.
+    ahead of the true time, in `Date` and in an HTTP-date. `should_retry` is sent as `x-should-retry`. `message` is said
+    in place of the provider's own words.
     """
 
     retry_after: Seconds | None = None
@@ -58,6 +59,7 @@ class Refusal(ABC):
     literal_ms: str | None = None
     skew: Seconds = 0.0
     should_retry: bool | None = None
+    message: str | None = None
 
     @abstractmethod
     def trouble(self, ask: Ask) -> Trouble | None:
@@ -69,7 +71,8 @@ class Refusal(ABC):
         if trouble is None:
             yield from script
             return
-        for op in reply(script, ask, trouble):
+        said = trouble if self.message is None else replace(trouble, message=self.message)
+        for op in reply(script, ask, said):
             yield with_headers(op, *self._hints(ask)) if isinstance(op, Head) else op
 
     def _said(self) -> float | None:

@@ -31,8 +31,8 @@ class Mutant:
     touches: tuple[str, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict)
     """What this mutant promises besides, and does not keep: fields of the contract."""
-    alone: bool = False
-    """Whether it has no other provider to ask: a fallback's answer hides what only a retry would have got."""
+    providers: int = 2
+    """How many it has to ask: with one, no fallback's answer hides what only a retry would have got."""
 
 
 def client(old: str, new: str) -> Patch:
@@ -43,6 +43,16 @@ def client(old: str, new: str) -> Patch:
 def chain(old: str, new: str) -> Patch:
     """A replacement in chain.py."""
     return Patch("chain.py", old, new)
+
+
+def context(old: str, new: str) -> Patch:
+    """A replacement in context.py."""
+    return Patch("context.py", old, new)
+
+
+def errors(old: str, new: str) -> Patch:
+    """A replacement in errors.py."""
+    return Patch("errors.py", old, new)
 
 
 def retry(old: str, new: str) -> Patch:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import content_mutants
+import context_mutants
 import control_mutants
+import degrade_mutants
 import retry_mutants
 import stream_mutants
 import timeout_mutants
 
-FAMILIES = (control_mutants, retry_mutants, timeout_mutants, stream_mutants, content_mutants)
+FAMILIES = (
+    control_mutants,
+    retry_mutants,
+    timeout_mutants,
+    stream_mutants,
+    content_mutants,
+    degrade_mutants,
+    context_mutants,
+)
 MUTANTS = tuple(mutant for family in FAMILIES for mutant in family.MUTANTS)

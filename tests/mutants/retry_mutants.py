@@ -9,13 +9,13 @@ MUTANTS = (
         "a bad gateway is not thought transient",
         (retry("500, 502, 503", "500, 503"),),
         ("retry.recovers",),
-        alone=True,
+        providers=1,
     ),
     Mutant(
         "a timeout of the provider's is not thought transient",
         (retry("{408, 409,", "{409,"),),
         ("retry.recovers",),
-        alone=True,
+        providers=1,
     ),
     Mutant(
         "a connection that is reset is not tried again",
@@ -26,7 +26,7 @@ MUTANTS = (
             ),
         ),
         ("retry.recovers", "retry.stale-connection"),
-        alone=True,
+        providers=1,
     ),
     Mutant(
         "the first retry follows at once",

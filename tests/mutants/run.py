@@ -77,20 +77,24 @@ def plant(mutant: Mutant, folder: Path) -> TargetFile:
     call = replace(file.call.python, callable="mutant:complete", path=(str(folder),))
     contract = replace(file.contract, **mutant.claims)
     file = replace(file, name=mutant.name, call=replace(file.call, python=call), contract=contract)
-    return without_fallback(file, package) if mutant.alone else file
+    return file if mutant.providers == len(file.providers) else with_chain(file, package, mutant.providers)
 
 
-def without_fallback(file: TargetFile, package: Path) -> TargetFile:
-    """The same target with nobody to ask but its first provider."""
+def with_chain(file: TargetFile, package: Path, count: int) -> TargetFile:
+    """The same target with so many providers to ask; the third and those after it are like the second."""
+    names = ["primary", "secondary", *(f"spare{number}" for number in range(3, count + 1))][:count]
     entry = package / "__init__.py"
-    entry.write_text(entry.read_text("utf-8").replace(', _provider("secondary")', ""), "utf-8")
-    first = next(iter(file.providers))
-    env = {name: value for name, value in file.start.env.items() if f"{{{first}." in value}
+    asked = ", ".join(f'_provider("{name}")' for name in names)
+    entry.write_text(entry.read_text("utf-8").replace('_provider("primary"), _provider("secondary")', asked), "utf-8")
+    env = {f"{name.upper()}_{what.upper()}": f"{{{name}.{what}}}" for name in names for what in ("url", "key", "model")}
+    fallback = file.contract.fallback
+    assert fallback is not None
+    chained = replace(fallback, chain=tuple(names)) if count > 1 else None
     return replace(
         file,
-        providers={first: file.providers[first]},
+        providers={name: file.providers.get(name, file.providers["secondary"]) for name in names},
         start=replace(file.start, env=env),
-        contract=replace(file.contract, fallback=None),
+        contract=replace(file.contract, fallback=chained),
     )
 
 

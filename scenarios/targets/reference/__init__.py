@@ -8,6 +8,7 @@
     speech.py   how a provider is spoken to; one file for each that does not speak as OpenAI does
     answers.py  what of a reply is an answer
     client.py   one provider: attempts, streams
+    context.py  whether a prompt fits
     chain.py    one call: a deadline, and who is asked when a provider fails
 """
 

@@ -12,12 +12,15 @@ from contextlib import aclosing
 from typing import Any
 
 from .client import Client, Provider
+from .context import fits
 from .errors import CallFailed
 
 DEADLINE = 55.0
 """Seconds for a whole call; five less than promised, for all that is not ours."""
-ELSEWHERE = frozenset({"provider", "rate_limited", "timeout", "unauthorized"})
-"""Failures of a provider's own. What is wrong with a request is wrong everywhere."""
+OUTAGE = frozenset({"provider", "rate_limited", "timeout", "unauthorized"})
+"""Failures of a provider's own."""
+ELSEWHERE = OUTAGE | {"context"}
+"""What another provider may do better. What else is wrong with a request is wrong everywhere."""
 
 Piece = str | dict[str, Any]
 
@@ -36,6 +39,7 @@ class Chain:
         for place, (provider, client) in enumerate(self._links):
             until = loop.time() + (end - loop.time()) / (len(self._links) - place)
             try:
+                _check(request, provider)
                 async with aclosing(_asked(client, request, stream, until, end)) as pieces:
                     async for piece in pieces:
                         yield piece if isinstance(piece, str) else _signed(piece, provider, place)
@@ -48,7 +52,12 @@ class Chain:
             else:
                 return
         # Who falls back because of an outage is told of the outage, whatever the fallback had to complain about.
-        raise next((failure for failure in failures if failure.kind in ELSEWHERE), failures[-1])
+        raise next((failure for failure in failures if failure.kind in OUTAGE), failures[-1])
+
+
+def _check(request: dict[str, Any], provider: Provider) -> None:
+    if not fits(request, provider.model):
+        raise CallFailed("context")
 
 
 async def _asked(

@@ -19,6 +19,7 @@ CODES = {
     "content_filter": "content_policy",
     "invalid_prompt": "content_policy",
     "insufficient_quota": "provider",
+    "model_not_found": "provider",
 }
 
 
