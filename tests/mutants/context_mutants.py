@@ -34,7 +34,7 @@ MUTANTS = (
     ),
     Mutant(
         "nobody looks how long a prompt is",
-        (chain("                _check(request, provider)\n", ""),),
+        (chain("if not fits(request, provider.model):", "if False:"),),
         ("context.preflight", "context.reserves-output"),
     ),
     Mutant(

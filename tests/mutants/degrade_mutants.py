@@ -185,7 +185,8 @@ MUTANTS = (
             chain(
                 "            else:\n                return\n",
                 "            else:\n"
-                "                self._links = [*self._links[place:], *self._links[:place]]\n                return\n",
+                "                self._links = sorted(self._links, key=lambda link: link[0] is not provider)\n"
+                "                return\n",
             ),
         ),
         ("degrade.returns-to-primary",),

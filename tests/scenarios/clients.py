@@ -17,14 +17,24 @@ TRANSIENT = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 class Failed(Exception):
     """What a caller is told."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, partial: bool = False) -> None:
         super().__init__(f"the call has failed: {kind}")
         self.kind = kind
+        self.partial = partial
+
+
+def kind_of(response: httpx.Response) -> str:
+    """What a refusal means."""
+    known = {401: "unauthorized", 403: "unauthorized", 413: "context", 429: "rate_limited"}
+    codes = {"context_length_exceeded": "context", "invalid_prompt": "content_policy", "model_not_found": "provider"}
+    usual = known.get(response.status_code, "provider" if response.status_code in TRANSIENT else "invalid")
+    return next((kind for code, kind in codes.items() if code in response.text), usual)
 
 
 class Careful:
     """A client that does everything right."""
 
+    model = "gpt-4o-mini"
     attempts = 4
     deadline: float | None = 55.0
     idle: float | None = 10.0
@@ -66,21 +76,21 @@ class Careful:
                     given = True
                     yield piece
             except httpx.HTTPStatusError as error:
-                kind = "rate_limited" if error.response.status_code == 429 else "provider"
+                kind = kind_of(error.response)
                 if not self.again(error.response):
                     raise Failed(kind) from None
                 hint = self.hint(error.response)
                 wait = wait if hint is None else hint
             except httpx.ConnectError:
                 raise Failed("provider") from None
-            except (httpx.TransportError, TimeoutError):
+            except (httpx.TransportError, TimeoutError, ValueError, LookupError, TypeError):
                 pass
             else:
                 self.budget = min(self.budget + 1, 40)
                 return
             left = 1e9 if due is None else due - asyncio.get_running_loop().time()
             if given or attempt == self.attempts or wait > left or not self.spend():
-                raise Failed(kind)
+                raise Failed(kind, partial=given)
             await asyncio.sleep(wait)
 
     async def once(self, prompt: str, stream: bool, attempt: int) -> AsyncIterator[str]:
@@ -93,20 +103,24 @@ class Careful:
             if not stream:
                 yield json.loads(await response.aread())["choices"][0]["message"]["content"]
                 return
-            lines = response.aiter_lines()
+            lines, finish = response.aiter_lines(), None
             while True:
                 async with asyncio.timeout(self.idle):
                     line = await anext(lines, None)
                 if line is None:
+                    if finish is None:
+                        raise httpx.ReadError("the stream never came to its end")
                     return
                 if line.startswith("data: {"):
                     for choice in json.loads(line[6:])["choices"]:
+                        finish = choice["finish_reason"] or finish
                         if choice["delta"].get("content"):
                             yield choice["delta"]["content"]
 
     def body(self, prompt: str, stream: bool, attempt: int) -> dict[str, Any]:
         """What is sent."""
-        return {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": prompt}], "stream": stream}
+        messages = [{"role": "user", "content": prompt}]
+        return {"model": self.model, "messages": messages, "stream": stream, "max_tokens": 1024}
 
     def backoff(self, attempt: int) -> float:
         """How long to wait when nobody says how long."""

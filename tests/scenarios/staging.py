@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import virtual
 
+from brownout.fakes.journal import fingerprint
 from brownout.harness import scenario
 from brownout.harness.contract import Contract
 from brownout.harness.history import Heading, History
@@ -20,14 +21,15 @@ from brownout.harness.verdict import Judgement, judge
 
 
 class Integration(Protocol):
-    """What answers a caller: yields text, or returns it as its only piece; an exception is an error."""
+    """What answers a caller: yields text, and last what is known of it; an exception is an error."""
 
-    def __call__(self, prompt: str, *, stream: bool) -> AsyncIterator[str]:
+    def __call__(self, prompt: str, *, stream: bool) -> AsyncIterator[str | dict[str, Any]]:
         """Answer."""
 
 
-Makes = Callable[[str, str], Integration]
-"""An integration for a base URL and a key."""
+Makes = Callable[..., Integration]
+"""An integration for a base URL and a key; where there are several providers, for all their placeholders."""
+MODELS = {"primary": "gpt-4o-mini", "secondary": "gpt-4.1", "third": "gpt-4o"}
 
 
 class InProcess:
@@ -42,7 +44,8 @@ class InProcess:
 
     async def start(self, places: Mapping[str, str]) -> None:
         """Make the integration."""
-        self._integration = self._makes(places["primary.url"], places["primary.key"])
+        alone = sum(place.endswith(".url") for place in places) == 1
+        self._integration = self._makes(*([places["primary.url"], places["primary.key"]] if alone else [places]))
 
     async def call(self, request: CallRequest) -> AsyncIterator[CallEvent]:
         """Run it in a task of its own, as a process would."""
@@ -79,27 +82,35 @@ class InProcess:
     async def _serve(self, request: CallRequest, queue: asyncio.Queue[CallEvent]) -> None:
         assert self._integration is not None
         text: list[str] = []
+        known: dict[str, Any] = {"finish": "stop"}
         try:
             async with contextlib.aclosing(  # type: ignore[type-var]  # an async generator, whatever it says it is
                 self._integration(request.messages[-1]["content"], stream=request.stream)
             ) as pieces:
                 async for piece in pieces:
+                    if isinstance(piece, dict):
+                        known |= piece
+                        continue
                     text.append(piece)
                     if request.stream:
                         queue.put_nowait(ChunkEvent(request.id, piece))
         except Exception as error:
             queue.put_nowait(Error(request.id, getattr(error, "kind", "other"), str(error)))
         else:
-            queue.put_nowait(Done(request.id, None if request.stream else "".join(text), "stop"))
+            whole = known.pop("text", None if request.stream else "".join(text))
+            queue.put_nowait(Done(request.id, whole, **known))
 
 
 async def _played(row: str, case: str, makes: Makes, contract: Contract, seed: int) -> tuple[Judgement, History]:
     scene = scenario.load()[row]
-    providers = {"primary": Provider("openai", "gpt-4o-mini")}
+    chain = contract.fallback.chain if contract.fallback is not None else ()
+    providers = {name: Provider("openai", MODELS[name]) for name in chain or ("primary",)}
     file = TargetFile("test", Calling(command=CommandCall(["none"])), providers, contract=contract)
     target = InProcess(makes)
     async with Rig(file, virtual.VirtualClock(), lambda rig: target) as rig:
-        history = History(Heading(row, case, scene.level.value, "", "test", contract, seed, rig.clock.epoch()))
+        keys = {name: [fingerprint(key) or "" for key in server.fake.keys] for name, server in rig.fakes.items()}
+        heading = Heading(row, case, scene.level.value, "", "test", contract, seed, rig.clock.epoch(), keys=keys)
+        history = History(heading)
         value = [scene.case(case).value] if scene.cases else []
         await perform(Stage(history, rig.fakes, target, rig.clock, rig.origin), scene.run, *value)
         history.exchanges = rig.exchanges()

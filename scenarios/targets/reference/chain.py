@@ -37,9 +37,11 @@ class Chain:
         end = loop.time() + DEADLINE
         failures: list[CallFailed] = []
         for place, (provider, client) in enumerate(self._links):
+            if not fits(request, provider.model):
+                failures.append(CallFailed("context"))
+                continue
             until = loop.time() + (end - loop.time()) / (len(self._links) - place)
             try:
-                _check(request, provider)
                 async with aclosing(_asked(client, request, stream, until, end)) as pieces:
                     async for piece in pieces:
                         yield piece if isinstance(piece, str) else _signed(piece, provider, place)
@@ -53,11 +55,6 @@ class Chain:
                 return
         # Who falls back because of an outage is told of the outage, whatever the fallback had to complain about.
         raise next((failure for failure in failures if failure.kind in OUTAGE), failures[-1])
-
-
-def _check(request: dict[str, Any], provider: Provider) -> None:
-    if not fits(request, provider.model):
-        raise CallFailed("context")
 
 
 async def _asked(
