@@ -7,7 +7,7 @@ from mutant import Mutant, answers, chain, client, entry, errors, retry
 EVERY_LINK = "        for place, (provider, client) in enumerate(self._links):\n"
 SHARE = "/ (len(self._links) - place)"
 SIGNED = '    return {**answer, "provider": provider.name, "degraded": place > 0}'
-ENVIRONMENT = '    url, key, model = (os.environ[f"{name.upper()}_{what}"] for what in ("URL", "KEY", "MODEL"))\n'
+ENVIRONMENT = '    url, key, model, dialect = (os.environ[f"{name.upper()}_{what}"] for what in asked)\n'
 
 MUTANTS = (
     Mutant(

@@ -19,6 +19,7 @@ DOES_NOT_TRY_AGAIN = {
     "retry.after-seconds",
     "retry.after-on-503",
     "retry.obeys-x-should-retry",
+    "degrade.partial-outage",
 }
 HAS_NO_TIMEOUT = {
     "timeout.hang-before-headers",
@@ -34,7 +35,13 @@ DOES_NOT_LOOK_AT_THE_FINISH = {
     "stream.no-duplicate",
     "stream.stop-reason",
 }
-DOES_NOT_LOOK_AT_THE_STATUS_OF_A_STREAM = {"content.html-200", "content.empty-body", "content.error-in-200"}
+DOES_NOT_LOOK_AT_THE_STATUS_OF_A_STREAM = {
+    "content.html-200",
+    "content.empty-body",
+    "content.error-in-200",
+    "degrade.clean-error",
+}
+BOUNDS_NO_ANSWER = {"context.max-tokens-set"}
 PARSES_LINES_OF_ONE_SHAPE = {"stream.comments", "stream.framing"}
 # A busy machine may be too slow to tell what a crowd does, and here all other tests run beside; it accuses nobody.
 CROWDS = {"retry.budget", "retry.exponential", "retry.herd-on-recovery", "retry.jitter", "timeout.no-starvation"}
@@ -43,6 +50,7 @@ NAIVE_FAILS = (
     | HAS_NO_TIMEOUT
     | DOES_NOT_LOOK_AT_THE_FINISH
     | DOES_NOT_LOOK_AT_THE_STATUS_OF_A_STREAM
+    | BOUNDS_NO_ANSWER
     | PARSES_LINES_OF_ONE_SHAPE
 )
 
