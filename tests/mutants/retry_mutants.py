@@ -178,8 +178,8 @@ MUTANTS = (
         "every attempt is marked with a number of its own",
         (
             client(
-                'body = {"model": self._provider.model, **request}',
-                'body = {"model": self._provider.model, **request, "seed": id(object()) + int(asyncio.get_running_loop().time() * 1000)}',
+                '{"model": self._provider.model, **request}',
+                '{"model": self._provider.model, **request, "seed": id(object()) + int(asyncio.get_running_loop().time() * 1000)}',
             ),
         ),
         ("retry.same-request",),

@@ -144,7 +144,7 @@ MUTANTS = (
     Mutant(
         "a connection that broke keeps its place in the pool",
         (
-            client("        body = {", "        await self._slots.acquire()\n        body = {"),
+            client("        path, body =", "        await self._slots.acquire()\n        path, body ="),
             client(
                 "        self._budget = Budget()",
                 "        self._budget = Budget()\n        self._slots = asyncio.Semaphore(1)",
