@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from random import Random
 
@@ -64,6 +64,8 @@ class Responder:
         self.quota = Quota(fake.limits)
         self.journal: list[Exchange] = []
         self._number = number or _counter()
+        self.revoked: set[str] = set()
+        """Keys that were good once, and are from here on refused as wrong ones."""
         self._mask = Mask([*fake.keys, *secrets])
         self.dialect = dialect(fake.dialect)
         self._attempts: Counter[str | None] = Counter()
@@ -132,7 +134,8 @@ class Responder:
         return Reply((Reset(),))
 
     def _ask(self, picked: Picked) -> Ask:
-        ask = self.dialect.read(picked.request, self.fake)
+        good = tuple(key for key in self.fake.keys if key not in self.revoked)
+        ask = self.dialect.read(picked.request, replace(self.fake, keys=good) if self.revoked else self.fake)
         ask.trouble = picked.trouble or ask.trouble
         ask.canary = find_canary(ask.texts)
         self._attempts[ask.canary] += 1

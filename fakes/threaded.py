@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from .answer import Answer
-from .fake import Fake
+from .fake import Fake, secret
 from .journal import Exchange
 from .server import FakeServer
 from .weather import Rule, Weather
@@ -41,7 +41,7 @@ class ThreadedFakes:
 
     def stand(self, fake: Fake | None = None) -> StandingFake:
         """Stand up a fake on a free port of the loopback."""
-        key = f"sk-brownout-{len(self._standing) + 1:040d}"
+        key = secret(len(self._standing) + 1)
         standing = StandingFake(self, FakeServer(fake or Fake(keys=(key,))))
         self.wait(standing.server.start())
         self._standing.append(standing)

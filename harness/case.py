@@ -12,7 +12,7 @@ from ..reports.results import CaseResult
 from . import checks
 from .account import case_result, history_path
 from .clock import Metronome
-from .history import Chunk, Heading, History
+from .history import Call, Chunk, Heading, History
 from .ladder import ACCUSING, Trial
 from .noise import lag, lateness
 from .rig import Rig
@@ -66,9 +66,10 @@ async def play(slip: Slip, rig: Rig) -> Finished:
             await perform(stage, slip.scenario.run, *value)
         except Exception:  # one scenario's crash must not touch another
             stage.note("scenario_crashed", error=traceback.format_exc())
-    for call in history.calls:  # a target may tell its callers a key: what is kept of it is the fingerprint
-        call.text, call.message = rig.mask.text(call.text), rig.mask.text(call.message)
-        call.chunks = [Chunk(chunk.at, rig.mask.text(chunk.text)) for chunk in call.chunks]
+    for call in history.calls:
+        _forget_keys(call, rig)
+    for event in history.events:
+        event.details = rig.without_keys(event.details)
     heading = history.heading
     heading.seconds = (rig.clock.nanoseconds() - began) / 1e9
     heading.wall_seconds = (wall.nanoseconds() - wall_began) / 1e9
@@ -89,6 +90,17 @@ async def play(slip: Slip, rig: Rig) -> Finished:
     stalled = heading.noise > checks.STALL and judgement.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE}
     result = case_result(history, judgement, slip.repeat, str(path))
     return Finished(slip.scenario, result, judgement.shaky or stalled, trial)
+
+
+def _forget_keys(call: Call, rig: Rig) -> None:
+    """A target may tell its callers a key, and in pieces too: what is kept of it is the fingerprint."""
+    for name in ("text", "message", "finish", "model", "provider", "tool_calls"):
+        setattr(call, name, rig.without_keys(getattr(call, name)))
+    chunks = [Chunk(chunk.at, rig.mask.deep(chunk.text)) for chunk in call.chunks]
+    said = "".join(chunk.text for chunk in chunks)
+    if (masked := rig.mask.deep(said)) != said:
+        chunks = [Chunk(chunks[0].at, masked)]
+    call.chunks = chunks
 
 
 def _heading(slip: Slip, rig: Rig) -> Heading:

@@ -17,7 +17,9 @@ from collections import Counter
 from ..fakes.answer import WORD
 from .history import Call, History
 
-DIRTY = re.compile(r"Traceback \(most recent call last\)|https?://|127\.0\.0\.1|sk-[A-Za-z0-9-]{8,}|<[0-9a-f]{12}>")
+DIRTY = re.compile(
+    r"Traceback \(most recent call last\)|https?://|127\.0\.0\.1|sk-[A-Za-z0-9-]{8,}|<[0-9a-f]{12}(?::\w+)?>"
+)
 
 
 def outcome(call: Call, history: History) -> str:

@@ -31,6 +31,7 @@ class CallRequest(msgspec.Struct, tag="call", tag_field="op"):
     user: str | None = None
     model: str | None = None
     max_tokens: int | None = None
+    temperature: float | None = None
     tools: list[dict[str, Any]] | None = None
     metadata: dict[str, Any] = {}
 

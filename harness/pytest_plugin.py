@@ -106,13 +106,13 @@ def _brownout_thread() -> Iterator[ThreadedFakes]:
 @pytest.fixture
 def brownout_fakes(_brownout_thread: ThreadedFakes) -> Iterator[Callable[..., StandingFake]]:
     """Stands up fakes for one test: `brownout_fakes(dialect="openai", model="gpt-4o")`, the fields of `Fake`."""
-    from ..fakes.fake import Fake  # noqa: PLC0415  # nothing is imported before it is used
+    from ..fakes.fake import Fake, secret  # noqa: PLC0415  # nothing is imported before it is used
 
     standing: list[StandingFake] = []
 
     def stand(**fields: Any) -> StandingFake:
         number = len(standing) + 1
-        keys = fields.pop("keys", (f"sk-brownout-{number:040d}",))
+        keys = fields.pop("keys", (secret(number),))
         fields.setdefault("name", "primary" if number == 1 else f"fake{number}")
         standing.append(_brownout_thread.stand(Fake(keys=tuple(keys), **fields)))
         return standing[-1]

@@ -22,7 +22,7 @@ from ..fakes.weather import Weather
 from .clock import WarpClock, why_not_process
 from .history import Incident, LogLine
 from .target_file import TargetFile
-from .targets import Target
+from .targets import Target, TargetFailed
 from .targets.keeper import descendants
 from .targets.vitals import busy_seconds
 
@@ -65,6 +65,9 @@ class Rig:
                 await server.start()
             await self.target.start(self.places())
             await self.hurry()
+        except TargetFailed as failed:
+            await self._stop()
+            raise TargetFailed(self.mask.deep(str(failed))) from None
         except BaseException:
             await self._stop()
             raise
@@ -94,17 +97,25 @@ class Rig:
         """Fair weather and ordinary answers, for whoever comes next."""
         for server in self.fakes.values():
             server.answer = Answer()
+            server.revoked.clear()
             server.quota.change(server.fake.limits, server.seconds())
             await server.change(Weather())
 
     def log(self, source: str, text: str) -> None:
         """A line of the target's output."""
-        self.logs.append(LogLine(self.clock.nanoseconds() - self.origin, source, self.mask.text(text)))
+        self.logs.append(LogLine(self.clock.nanoseconds() - self.origin, source, self.mask.deep(text)))
 
     def note(self, what: str, **details: Any) -> None:
         """Something that happened to the target."""
-        said = {name: self.mask.text(value) if isinstance(value, str) else value for name, value in details.items()}
-        self.events.append(Incident(self.clock.nanoseconds() - self.origin, what, said))
+        self.events.append(Incident(self.clock.nanoseconds() - self.origin, what, self.without_keys(details)))
+
+    def without_keys(self, value: Any) -> Any:
+        """The same value, whatever it is made of; where a key stood in a text of it, there is its fingerprint."""
+        if isinstance(value, str):
+            return self.mask.deep(value)
+        if isinstance(value, dict):
+            return {name: self.without_keys(inner) for name, inner in value.items()}
+        return [self.without_keys(inner) for inner in value] if isinstance(value, list) else value
 
     def exchanges(self) -> list[Exchange]:
         """What all fakes have seen, in the order it began."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
 from random import Random
@@ -17,7 +18,7 @@ from ..fakes.answer import Answer
 from ..fakes.clock import Clock
 from ..fakes.fake import Limits
 from ..fakes.faults import Door, name_of
-from ..fakes.journal import Exchange
+from ..fakes.journal import Exchange, fingerprint
 from ..fakes.server import FakeServer
 from ..fakes.weather import Rule, Weather
 from .checks import Check
@@ -27,6 +28,7 @@ from .contract import Contract
 from .history import Call, Chunk, Expectation, History, Incident
 from .protocol import CallEvent, CallRequest, ChunkEvent, Done, Error
 from .targets import Target
+from .targets.output import LOOK_EVERY
 from .targets.vitals import Vitals, cpu_share, vitals
 
 PATIENCE = 5.0
@@ -109,6 +111,22 @@ class Stage:
             fake.quota.change(limits, fake.seconds())
         self.note("limits", **msgspec.structs.asdict(limits))
 
+    def revoke(self, key: str) -> None:
+        """Have a key, given by its fingerprint, refused as a wrong one by the fake whose it is, from here on."""
+        for fake in self.fakes.values():
+            fake.revoked |= {secret for secret in fake.fake.keys if fingerprint(secret) == key}
+        self.note("revoked", key=key)
+
+    def count_connections(self) -> None:
+        """Note in the history which connections are open, by the fakes' own count."""
+        open_ = {name: sorted(c.arrival.connection for c in fake.connections) for name, fake in self.fakes.items()}
+        self.note("connections", open=open_)
+
+    async def hear(self) -> None:
+        """Wait until what the target has written by now, into its log files too, has been read."""
+        with self._in_real_time():
+            await self.clock.sleep(3 * LOOK_EVERY)
+
     async def kill(self) -> None:
         """End the target as a power cut does: `kill -9`, for it and for everything that it started.
 
@@ -121,14 +139,14 @@ class Stage:
 
         It starts in real time, as at the beginning, and the history has the event `restarted`.
         """
-        warped = self.clock if isinstance(self.clock, WarpClock) else None
-        rate = self.clock.rate
-        if warped is not None:
-            warped.rate = 1.0
-        await self._target.start({})
-        if warped is not None:
-            warped.rate = rate
+        with self._in_real_time():
+            await self._target.start({})
         self.note("restarted", pid=self._target.pid)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether what the target writes is read: that of one that was not started here is not."""
+        return self._target.keeper is not None
 
     @property
     def cancels(self) -> bool:
@@ -154,17 +172,23 @@ class Stage:
         if keeper is None:
             return None
         # Processor time is wall time: what beats once a second must not be seen to beat fifty times.
+        with self._in_real_time():
+            share = round(await cpu_share(keeper, seconds, self.clock), 3)
+        self.note("cpu", share=share)
+        return share
+
+    @contextmanager
+    def _in_real_time(self) -> Iterator[None]:
+        """Let target time run as wall time does for a while."""
         warped = self.clock if isinstance(self.clock, WarpClock) else None
         rate = self.clock.rate
         if warped is not None:
             warped.rate = 1.0
         try:
-            share = round(await cpu_share(keeper, seconds, self.clock), 3)
+            yield
         finally:
             if warped is not None:
                 warped.rate = rate
-        self.note("cpu", share=share)
-        return share
 
     async def sleep(self, seconds: float) -> None:
         """Let target time pass."""
@@ -177,6 +201,7 @@ class Stage:
         stream: bool = False,
         user: str | None = None,
         messages: Sequence[dict[str, Any]] | None = None,
+        canary: str | None = None,
         leave_after: float | None = None,
         leave_after_chunks: int | None = None,
         patience: float | None = None,
@@ -185,11 +210,11 @@ class Stage:
     ) -> Call:
         """One call to the target, to its end.
 
-        The canary is planted in the last message. `leave_after` seconds or `leave_after_chunks` chunks make the caller
+        The canary is planted in the last message; with that of another call it is the same question. `leave_after` seconds or `leave_after_chunks` chunks make the caller
         leave early; a caller that takes one chunk every `read_every` seconds is slow. After `patience` seconds (the
         deadline and five seconds) the harness stops waiting.
         """
-        call = self._new_call(text, messages, stream, user)
+        call = self._new_call(text, messages, stream, user, canary)
         request = CallRequest(call.id, call.messages, stream, user, **fields)
         self.history.calls.append(call)
         call.started = self.elapsed()
@@ -250,6 +275,11 @@ class Stage:
         self.note("not_applicable", reason=reason)
         raise DoesNotApply(reason)
 
+    def needs(self, claim: str) -> None:
+        """End the scenario here where the contract does not make a claim."""
+        if not self.contract.claims(claim):
+            self.does_not_apply(f"the contract does not claim {claim}")
+
     def about_retries_of(self, calls: Call | Sequence[Call]) -> None:
         """End the scenario here, where a chain of providers is asked instead of the same one again."""
         made = Counter((exchange.canary, exchange.fake) for exchange in self.exchanges(calls))
@@ -267,8 +297,19 @@ class Stage:
         """What is to hold of calls, of attempts, or of the whole history."""
         return Expect(self, subject)
 
-    def _new_call(self, text: str, messages: Sequence[dict[str, Any]] | None, stream: bool, user: str | None) -> Call:
-        canary = "".join(self._random.choices(ascii_lowercase + digits, k=6))
+    def new_canary(self) -> str:
+        """A canary that no call has had."""
+        return "".join(self._random.choices(ascii_lowercase + digits, k=6))
+
+    def _new_call(
+        self,
+        text: str,
+        messages: Sequence[dict[str, Any]] | None,
+        stream: bool,
+        user: str | None,
+        canary: str | None,
+    ) -> Call:
+        canary = canary or self.new_canary()
         turns = [dict(message) for message in messages or [{"role": "user", "content": text}]]
         turns[-1]["content"] = f"[bo:{canary}] {turns[-1]['content']}"
         return Call(f"c{len(self.history.calls) + 1}", canary, 0, turns, stream, user)

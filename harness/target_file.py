@@ -14,7 +14,7 @@ from msgspec import field
 from msgspec.structs import replace
 
 from ..fakes.conversion import convert, located, read_toml
-from ..fakes.fake import Fake, Limits, Price
+from ..fakes.fake import Fake, Limits, Price, secret
 from ..fakes.figures import Count, Factor, Period, Port
 from . import contradictions
 from .contract import Contract, Table
@@ -129,7 +129,7 @@ class Provider(Table, frozen=True):
 
     def fake(self, name: str, first_key: int) -> Fake:
         """The fake, with keys of its own."""
-        keys = tuple(f"sk-brownout-{number:040d}" for number in range(first_key, first_key + self.keys))
+        keys = tuple(secret(number) for number in range(first_key, first_key + self.keys))
         return Fake(
             name, self.dialect, self.model, keys, self.price, self.window, self.max_output, self.limits, self.region
         )

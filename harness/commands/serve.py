@@ -11,7 +11,7 @@ import click
 
 from ...fakes import dialects, weather_file
 from ...fakes.conversion import BrokenFile
-from ...fakes.fake import Fake, price_list
+from ...fakes.fake import Fake, price_list, secret
 from ...fakes.server import FakeServer
 from .. import finding, loop
 from .options import option
@@ -57,7 +57,7 @@ def _fakes(target: str | None) -> Iterator[tuple[Fake, int]]:
     for number, dialect in enumerate(dialects.NAMES, 1):
         models = [name for name, model in price_list().items() if model.dialect == dialect]
         model = next((name for name in PREFERRED if name in models), models[0])
-        yield Fake(dialect, dialect, model, (f"sk-brownout-{number:040d}",)), 0
+        yield Fake(dialect, dialect, model, (secret(number),)), 0
 
 
 async def _serve(servers: list[FakeServer]) -> None:

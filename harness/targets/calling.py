@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import socket
     from typing import Any
 
-OPTIONS = ("stream", "user", "model", "max_tokens", "tools", "metadata")
+OPTIONS = ("stream", "user", "model", "max_tokens", "temperature", "tools", "metadata")
 
 # What the classes of well-known clients (openai, anthropic, litellm, httpx, requests, google, botocore) mean.
 KINDS = {

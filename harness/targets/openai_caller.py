@@ -35,7 +35,7 @@ def ask(request: CallRequest, model: str | None) -> dict[str, Any]:
     body: dict[str, Any] = {"model": request.model or model or "gpt-4o-mini", "messages": request.messages}
     if request.stream:
         body["stream"] = True
-    for name in ("user", "max_tokens", "tools", "metadata"):
+    for name in ("user", "max_tokens", "temperature", "tools", "metadata"):
         if value := getattr(request, name):
             body[name] = value
     return body

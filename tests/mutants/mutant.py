@@ -70,6 +70,16 @@ def events(old: str, new: str) -> Patch:
     return Patch("events.py", old, new)
 
 
+def keys(old: str, new: str) -> Patch:
+    """A replacement in keys.py."""
+    return Patch("keys.py", old, new)
+
+
+def cache(old: str, new: str) -> Patch:
+    """A replacement in cache.py."""
+    return Patch("cache.py", old, new)
+
+
 def entry(old: str, new: str) -> Patch:
     """A replacement in __init__.py."""
     return Patch("__init__.py", old, new)

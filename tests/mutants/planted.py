@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import cache_mutants
+import connect_mutants
 import content_mutants
 import context_mutants
 import control_mutants
 import degrade_mutants
+import keys_mutants
 import retry_mutants
 import stream_mutants
 import timeout_mutants
@@ -18,5 +21,8 @@ FAMILIES = (
     content_mutants,
     degrade_mutants,
     context_mutants,
+    keys_mutants,
+    connect_mutants,
+    cache_mutants,
 )
 MUTANTS = tuple(mutant for family in FAMILIES for mutant in family.MUTANTS)

@@ -25,7 +25,7 @@ MUTANTS = (
                 '        except (httpx.TransportError, httpx.DecodingError, httpx.StreamError):\n            raise AttemptFailed("provider", retry=False)',
             ),
         ),
-        ("retry.recovers", "retry.stale-connection"),
+        ("retry.recovers", "retry.stale-connection", "connect.reset-on-accept"),
         providers=1,
     ),
     Mutant(

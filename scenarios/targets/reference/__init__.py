@@ -7,9 +7,11 @@
     events.py   server-sent events, however they are cut
     speech.py   how a provider is spoken to; one file for each that does not speak as OpenAI does
     answers.py  what of a reply is an answer
+    keys.py     a provider's keys, and which of them are dead
     client.py   one provider: attempts, streams
     context.py  whether a prompt fits
     chain.py    one call: a deadline, and who is asked when a provider fails
+    cache.py    answers that are given again, and callers who share one request
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from .cache import Cache
 from .chain import Chain
 from .client import Provider
 
-_chains: list[Chain] = []
+_chains: list[Cache] = []
 
 
 async def complete(
@@ -31,12 +34,13 @@ async def complete(
     stream: bool = False,
     user: str | None = None,
     max_tokens: int | None = None,
+    temperature: float | None = None,
     tools: list[dict[str, Any]] | None = None,
 ) -> AsyncIterator[str | dict[str, Any]]:
     """Answer a caller: text as it comes, and at the end what is to be known of the answer."""
     if not _chains:
-        _chains.append(Chain([_provider("primary"), _provider("secondary")]))
-    options = {"user": user, "max_tokens": max_tokens or 1024, "tools": tools}
+        _chains.append(Cache(Chain([_provider("primary"), _provider("secondary")])))
+    options = {"user": user, "max_tokens": max_tokens or 1024, "temperature": temperature, "tools": tools}
     request = {"messages": messages, **{name: value for name, value in options.items() if value is not None}}
     async with aclosing(_chains[0].ask(request, stream=stream)) as pieces:
         async for piece in pieces:
@@ -44,6 +48,6 @@ async def complete(
 
 
 def _provider(name: str) -> Provider:
-    asked = ("URL", "KEY", "MODEL", "DIALECT")
-    url, key, model, dialect = (os.environ[f"{name.upper()}_{what}"] for what in asked)
-    return Provider(name, url, key, model, dialect)
+    url, model, dialect = (os.environ[f"{name.upper()}_{what}"] for what in ("URL", "MODEL", "DIALECT"))
+    keys = (os.environ.get(f"{name.upper()}_{what}") for what in ("KEY", "KEY2"))
+    return Provider(name, url, tuple(key for key in keys if key), model, dialect)

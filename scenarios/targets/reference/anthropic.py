@@ -20,7 +20,7 @@ class Anthropic:
         """The system prompt stands beside the turns, tools are described without a frame, the user is metadata."""
         turns = [turn for turn in body["messages"] if turn["role"] not in {"system", "developer"}]
         system = [turn["content"] for turn in body["messages"] if turn["role"] in {"system", "developer"}]
-        asked = ("model", "max_tokens", "stream")
+        asked = ("model", "max_tokens", "temperature", "stream")
         said: dict[str, Any] = {name: value for name, value in body.items() if name in asked}
         if system:
             said["system"] = "\n\n".join(system)

@@ -40,6 +40,9 @@ class Chain:
             if not fits(request, provider.model):
                 failures.append(CallFailed("context"))
                 continue
+            if not client.keys.alive and any(other.keys.alive for _, other in self._links):
+                failures.append(CallFailed("unauthorized"))
+                continue
             until = loop.time() + (end - loop.time()) / (len(self._links) - place)
             try:
                 async with aclosing(_asked(client, request, stream, until, end)) as pieces:

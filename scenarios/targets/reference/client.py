@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ from . import answers
 from .anthropic import Anthropic
 from .errors import AttemptFailed, CallFailed
 from .events import Events
+from .keys import Ring
 from .retry import MAX_ATTEMPTS, Budget, pause, refused
 from .speech import OpenAI, Speech
 
@@ -33,7 +34,7 @@ class Provider:
 
     name: str
     url: str
-    key: str
+    keys: tuple[str, ...] = field(repr=False)
     model: str
     dialect: str = "openai"
 
@@ -45,9 +46,9 @@ class Client:
         self._provider = provider
         self._speech = SPEECHES[provider.dialect]
         self._budget = Budget()
+        self.keys = Ring(provider.keys)
         self._http = httpx.AsyncClient(
             base_url=provider.url,
-            headers=self._speech.headers(provider.key),
             timeout=TIMEOUT,
             limits=LIMITS,
         )
@@ -128,10 +129,10 @@ class Client:
         yield streamed.done()
 
     async def _events(self, response: httpx.Response, streamed: answers.Streamed) -> AsyncIterator[str]:
-        events, chunks = Events(), response.aiter_bytes()
+        events, chunks, over = Events(), response.aiter_bytes(), False
         while True:
             try:
-                async with asyncio.timeout(IDLE if streamed.finish is None else LINGER):
+                async with asyncio.timeout(LINGER if over or streamed.finish is not None else IDLE):
                     chunk = await anext(chunks)
                 found = list(events.feed(chunk))
             except StopAsyncIteration:
@@ -141,22 +142,28 @@ class Client:
             except UnicodeDecodeError:
                 raise AttemptFailed("provider", retry=True) from None
             except (TimeoutError, httpx.HTTPError):
-                if streamed.finish is not None:
+                if over or streamed.finish is not None:
                     return
                 raise
             for data in found:
-                if data == "[DONE]":
-                    return
-                yield data
+                # Read on to the body's own end: a connection that is left before it cannot be used again.
+                over = over or data == "[DONE]"
+                if not over:
+                    yield data
 
     @asynccontextmanager
     async def _post(self, request: dict[str, Any]) -> AsyncIterator[httpx.Response]:
         path, body = self._speech.request({"model": self._provider.model, **request})
+        key = self.keys.next()
+        headers = self._speech.headers(key)
         try:
-            async with self._http.stream("POST", path, json=body) as response:
+            async with self._http.stream("POST", path, json=body, headers=headers) as response:
                 if response.status_code != 200:
                     error = self._speech.error(answers.error_of(await response.aread()))
-                    raise refused(response.status_code, response.headers, error)
+                    failure = refused(response.status_code, response.headers, error)
+                    if response.status_code == 401 and self.keys.bury(key):
+                        failure.retry, failure.wait = True, 0.0
+                    raise failure
                 yield response
         except httpx.ConnectError:
             # Nobody listens there: trying again within the call does not change that, and the caller waits.

@@ -1,0 +1,95 @@
+"""Connections are shared, given back, and not trusted."""
+
+from __future__ import annotations
+
+from ..fakes.faults import Fault
+from ..fakes.faults.connection import Cut, Refuse, ResetOnAccept
+from ..fakes.faults.replies import Status
+from ..fakes.faults.stream import GarbageEvent
+from ..fakes.faults.timing import Stall
+from ..fakes.weather import always, first
+from ..harness.checks.answers import reached_the_wire
+from ..harness.checks.connections import releases, reuses, tells_nothing
+from ..harness.checks.contents import no_garbage
+from ..harness.scenario import MUST, SHOULD, Case, scenario
+from ..harness.stage import Stage, expect
+
+SEQUENTIAL = 50
+SHARED = 5
+"""Connections that so many calls, one after the other, need at most."""
+AT_ONCE, ROUNDS = 10, 20
+SPARE = 2
+"""Connections that a pool may keep for each caller that there was at once."""
+PATIENCE = 5.0
+"""Seconds for which a faulty call is waited for."""
+
+
+@scenario(
+    "connect.reuses",
+    SHOULD,
+    cases={"plain": False, "streamed": Case(True, needs="stream", streamed=True)},
+    seconds=6,
+)
+async def connections_are_reused(stage: Stage, stream: bool) -> None:
+    """Calls that follow one another share a few connections.
+
+    A connection of its own for each call costs a handshake each time, three round trips with TLS.
+    """
+    calls = [await stage.call(stream=stream) for _ in range(SEQUENTIAL)]
+    expect(calls).answered()
+    expect(stage.attempts(calls)).to(reuses, at_most=SHARED)
+
+
+@scenario(
+    "connect.no-leak",
+    MUST,
+    cases={
+        "refused": Case(((Status(400),), False)),
+        "broken-streams": Case(((GarbageEvent(chunks=2), Stall(chunks=4)), True), needs="stream", streamed=True),
+    },
+    seconds=20,
+)
+async def connections_do_not_leak(stage: Stage, case: tuple[tuple[Fault, ...], bool]) -> None:
+    """Ten seconds after 200 faulty calls no more connections are open than the callers at once could have needed.
+
+    What is never closed fills the pool, and one day every caller waits for a connection that nobody gives back.
+    """
+    faults, stream = case
+    await stage.weather(always(*faults))
+    calls = [call for _ in range(ROUNDS) for call in await stage.calls(AT_ONCE, stream=stream, patience=PATIENCE)]
+    await stage.sleep(10.0)
+    stage.count_connections()
+    expect(calls).to(reached_the_wire).to(releases, at_most=SPARE * AT_ONCE)
+
+
+@scenario("connect.reset-on-accept", MUST)
+async def reset_on_accept(stage: Stage) -> None:
+    """A connection that is reset as soon as it stands is tried again, and the caller has the answer."""
+    await stage.weather(first(1, ResetOnAccept()), at=stage.primary)
+    before = len(stage.primary.arrivals)
+    call = await stage.call()
+    if not any(arrival.door == "reset" for arrival in stage.primary.arrivals[before:]):
+        stage.does_not_apply("the call made no connection of its own")
+    expect(call).answered()
+
+
+@scenario("connect.dns-like-refused", MUST, seconds=10)
+async def refused(stage: Stage) -> None:
+    """An endpoint where nobody listens ends in an error before the deadline, and the error shows nothing of it."""
+    await stage.weather(always(Refuse()))
+    call = await stage.call()
+    expect(call).ended().to(tells_nothing)
+
+
+@scenario(
+    "connect.half-response",
+    MUST,
+    cases={"fin": Cut(how="fin"), "reset": Cut(how="reset")},
+    seconds=25,
+    source="RFC 9112 8: a message with less than its Content-Length is incomplete",
+)
+async def half_a_response(stage: Stage, fault: Cut) -> None:
+    """A body that ends before its length is a failure: half an answer never reaches the caller as an answer."""
+    await stage.weather(always(fault))
+    call = await stage.call()
+    expect(call).ended().to(no_garbage)
