@@ -210,9 +210,10 @@ class Stage:
     ) -> Call:
         """One call to the target, to its end.
 
-        The canary is planted in the last message; with that of another call it is the same question. `leave_after` seconds or `leave_after_chunks` chunks make the caller
-        leave early; a caller that takes one chunk every `read_every` seconds is slow. After `patience` seconds (the
-        deadline and five seconds) the harness stops waiting.
+        The canary is planted in the last message; with that of another call it is the same question. `leave_after`
+        seconds or `leave_after_chunks` chunks make the caller leave early; a caller that takes one chunk every
+        `read_every` seconds is slow. After `patience` seconds (the deadline and five seconds) the harness stops
+        waiting.
         """
         call = self._new_call(text, messages, stream, user, canary)
         request = CallRequest(call.id, call.messages, stream, user, **fields)
