@@ -90,7 +90,7 @@ async def no_fallbacks_cached(stage: Stage) -> None:
         "model": {"model": "another"},
         "length": {"max_tokens": 333},
         "tools": {"tools": [TOOL]},
-        "temperature": {"temperature": 1.5},
+        "temperature": {"temperature": 0.5},
         "user": {"user": "u2"},
     },
 )

@@ -109,6 +109,7 @@ class TestEncode:
             "user": "u1",
             "model": None,
             "max_tokens": None,
+            "temperature": None,
             "tools": None,
             "metadata": {},
         }

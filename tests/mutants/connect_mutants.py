@@ -26,7 +26,7 @@ MUTANTS = (
             client(
                 POST,
                 'async with httpx.AsyncClient(base_url=self._provider.url, timeout=TIMEOUT) as http, http.stream("POST", '
-                'path, json=body, headers=headers) as response:',
+                "path, json=body, headers=headers) as response:",
             ),
         ),
         ("connect.reuses",),
