@@ -5,8 +5,8 @@ from __future__ import annotations
 from mutant import Mutant, chain, client, entry, keys
 
 HEADERS = "        headers = self._speech.headers(key)\n"
-RAISED = "raise next((failure for failure in failures if failure.kind in ELSEWHERE), failures[-1])"
-SHOWN = "failure = next((failure for failure in failures if failure.kind in ELSEWHERE), failures[-1])\n"
+RAISED = "raise next((failure for failure in failures if failure.kind in OUTAGE), failures[-1])"
+SHOWN = "failure = next((failure for failure in failures if failure.kind in OUTAGE), failures[-1])\n"
 TOLD_TO_CALLERS = ("degrade.clean-error", "degrade.fallback-rejects", "connect.dns-like-refused")
 
 MUTANTS = (
