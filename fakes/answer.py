@@ -74,7 +74,7 @@ class Answer:
     def pieces(self, canary: str | None) -> list[str]:
         """The answer's text, cut as it is streamed."""
         if self.text is not None:
-            return re.findall(r"\s*\S+\s*$|\s*\S+", self.text) or [self.text]
+            return re.findall(r"\s*\S+(?:\s+$)?", self.text) or [self.text]
         return [self._word(canary or NO_CANARY, number) for number in range(1, self.words + 1)]
 
     def whole(self, canary: str | None) -> str:

@@ -61,11 +61,13 @@ def row_result(scenario: Scenario, found: Iterable[CaseResult]) -> RowResult:
 
 def not_applicable(scenario: Scenario, case: str, file: TargetFile, profile: str) -> CaseResult | None:
     """Why a case says nothing of a target, or fails it without being run; None where it is to be run."""
-    need, dialects = scenario.case(case).needs, scenario.case(case).dialects
+    dialects = scenario.case(case).dialects
     spoken = next(iter(file.providers.values())).dialect
     if dialects and spoken not in dialects:
         return CaseResult(case, "not_applicable", f"is about {', '.join(dialects)}, and the target speaks {spoken}")
-    if need is None or file.contract.claims(need):
+    needs = [need for need in (scenario.needs, scenario.case(case).needs) if need is not None]
+    need = next((need for need in needs if not file.contract.claims(need)), None)
+    if need is None:
         return None
     if profile == "production" and scenario.level is Level.MUST:
         return CaseResult(case, "fail", f"not claimed: contract.{need}")

@@ -146,7 +146,7 @@ class Spend(Table, frozen=True):
     per_user: Microdollars | None = None
     """Dollars in one caller's name and one period."""
     overshoot: Microdollars | None = None
-    """By how much the cap may be missed; by one call where not given."""
+    """By how much callers at the same moment may miss the cap; by one call where not given."""
     post_paid: bool = False
     """The call that crosses the cap is still made."""
     durable: bool = False

@@ -198,6 +198,10 @@ def _facts(case: CaseResult, story: Story | None) -> Iterator[tuple[str, str]]:
     if case.attempts:
         yield "attempts", ", ".join(f"{number} at {name}" for name, number in case.attempts.items())
         yield "struck by a fault", str(case.faults_fired)
+    cap = (story.heading.contract.get("spend") or {}).get("cap") if story is not None else None
+    if story is not None and isinstance(cap, int):
+        billed = sum(exchange.microdollars for exchange in story.exchanges)
+        yield "billed", f"{wording.dollars(billed)} of a cap of {wording.dollars(cap)}"
     if case.target_seconds:
         wall = f" ({seconds(case.wall_seconds)} of wall time at rate {case.rate:g})" if case.rate != 1 else ""
         yield "took", seconds(case.target_seconds) + wall

@@ -121,6 +121,16 @@ class NoFinish:
         return _without(ops, "finish") if streamed(ops) else ops
 
 
+@fault
+@dataclass(frozen=True, slots=True)
+class NoUsage:
+    """End a stream without the tokens that it took, though they were asked for, as many compatible providers do."""
+
+    def rewrite(self, script: Script, ask: Ask) -> Script:
+        """The stream without its account."""
+        return _without(script, "usage")
+
+
 def _without(script: Script, part: str) -> Iterator[Op]:
     return (op for op in script if not (isinstance(op, Send) and op.part == part))
 

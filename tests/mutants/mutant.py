@@ -83,3 +83,8 @@ def cache(old: str, new: str) -> Patch:
 def entry(old: str, new: str) -> Patch:
     """A replacement in __init__.py."""
     return Patch("__init__.py", old, new)
+
+
+def ledger(old: str, new: str) -> Patch:
+    """A replacement in ledger.py."""
+    return Patch("ledger.py", old, new)

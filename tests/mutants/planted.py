@@ -10,6 +10,7 @@ import control_mutants
 import degrade_mutants
 import keys_mutants
 import retry_mutants
+import spend_mutants
 import stream_mutants
 import timeout_mutants
 
@@ -24,5 +25,6 @@ FAMILIES = (
     keys_mutants,
     connect_mutants,
     cache_mutants,
+    spend_mutants,
 )
 MUTANTS = tuple(mutant for family in FAMILIES for mutant in family.MUTANTS)

@@ -87,7 +87,9 @@ def with_chain(file: TargetFile, package: Path, count: int) -> TargetFile:
     asked = ", ".join(f'_provider("{name}")' for name in names)
     entry.write_text(entry.read_text("utf-8").replace('_provider("primary"), _provider("secondary")', asked), "utf-8")
     told = ("url", "key", "model", "dialect")
-    env = {f"{name.upper()}_{what.upper()}": f"{{{name}.{what}}}" for name in names for what in told}
+    own = file.start.env.items()
+    kept = {key: value for key, value in own if not any(f"{{{name}." in value for name in file.providers)}
+    env = kept | {f"{name.upper()}_{what.upper()}": f"{{{name}.{what}}}" for name in names for what in told}
     fallback = file.contract.fallback
     assert fallback is not None
     chained = replace(fallback, chain=tuple(names)) if count > 1 else None

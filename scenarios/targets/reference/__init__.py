@@ -12,6 +12,7 @@
     context.py  whether a prompt fits
     chain.py    one call: a deadline, and who is asked when a provider fails
     cache.py    answers that are given again, and callers who share one request
+    ledger.py   what may be spent, and what was
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 from .cache import Cache
 from .chain import Chain
 from .client import Provider
+from .ledger import Ledger
 
 _chains: list[Cache] = []
 
@@ -39,12 +41,17 @@ async def complete(
 ) -> AsyncIterator[str | dict[str, Any]]:
     """Answer a caller: text as it comes, and at the end what is to be known of the answer."""
     if not _chains:
-        _chains.append(Cache(Chain([_provider("primary"), _provider("secondary")])))
+        _chains.append(Cache(Chain([_provider("primary"), _provider("secondary")], _ledger())))
     options = {"user": user, "max_tokens": max_tokens or 1024, "temperature": temperature, "tools": tools}
     request = {"messages": messages, **{name: value for name, value in options.items() if value is not None}}
     async with aclosing(_chains[0].ask(request, stream=stream)) as pieces:
         async for piece in pieces:
             yield piece
+
+
+def _ledger() -> Ledger:
+    cap, per_user = float(os.environ["SPEND_CAP"]), float(os.environ["SPEND_PER_USER"])
+    return Ledger(os.environ["SPEND_LEDGER"], cap, per_user)
 
 
 def _provider(name: str) -> Provider:

@@ -70,7 +70,13 @@ def usage(body: dict[str, Any]) -> dict[str, int] | None:
     counted = body.get("usage")
     if not isinstance(counted, dict):
         return None
-    return {"input": counted.get("prompt_tokens", 0), "output": counted.get("completion_tokens", 0)}
+    details = counted.get("prompt_tokens_details") or {}
+    return {
+        "input": counted.get("prompt_tokens") or 0,
+        "output": counted.get("completion_tokens") or 0,
+        "cached": details.get("cached_tokens") or 0,
+        "cache_written": details.get("cache_written_tokens") or 0,
+    }
 
 
 @dataclass

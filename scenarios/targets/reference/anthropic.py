@@ -104,4 +104,6 @@ def _usage(body: dict[str, Any]) -> dict[str, Any] | None:
     counts = [usage.get(name) or 0 for name in names]
     if not all(isinstance(count, int) for count in counts):
         return None
-    return {"prompt_tokens": sum(counts), "completion_tokens": usage.get("output_tokens", 0)}
+    details = {"cached_tokens": counts[2], "cache_written_tokens": counts[1]}
+    written = usage.get("output_tokens", 0)
+    return {"prompt_tokens": sum(counts), "completion_tokens": written, "prompt_tokens_details": details}

@@ -14,6 +14,7 @@ from typing import Any
 from .client import Client, Provider
 from .context import fits
 from .errors import CallFailed
+from .ledger import Ledger
 
 DEADLINE = 55.0
 """Seconds for a whole call; five less than promised, for all that is not ours."""
@@ -28,8 +29,8 @@ Piece = str | dict[str, Any]
 class Chain:
     """Asks one provider after the other."""
 
-    def __init__(self, providers: Sequence[Provider]) -> None:
-        self._links = [(provider, Client(provider)) for provider in providers]
+    def __init__(self, providers: Sequence[Provider], ledger: Ledger) -> None:
+        self._links = [(provider, Client(provider, ledger)) for provider in providers]
 
     async def ask(self, request: dict[str, Any], *, stream: bool) -> AsyncGenerator[Piece]:
         """Text as it comes, then what is to be known of the answer; whoever is not the first says so."""

@@ -15,6 +15,7 @@ from .anthropic import Anthropic
 from .errors import AttemptFailed, CallFailed
 from .events import Events
 from .keys import Ring
+from .ledger import Bill, Ledger
 from .retry import MAX_ATTEMPTS, Budget, pause, refused
 from .speech import OpenAI, Speech
 
@@ -42,9 +43,10 @@ class Provider:
 class Client:
     """Talks to one provider."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, ledger: Ledger) -> None:
         self._provider = provider
         self._speech = SPEECHES[provider.dialect]
+        self._ledger = ledger
         self._budget = Budget()
         self.keys = Ring(provider.keys)
         self._http = httpx.AsyncClient(
@@ -92,8 +94,9 @@ class Client:
     async def _try(self, request: dict[str, Any], deadline: asyncio.Timeout) -> dict[str, Any]:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                async with self._post(request) as response:
+                async with self._post(request) as (response, bill):
                     answer = answers.whole(self._speech.reply(answers.parse(await response.aread())))
+                    answer["cost"] = bill.settle(answer["usage"])
             except AttemptFailed as failure:
                 left = (deadline.when() or 0.0) - asyncio.get_running_loop().time()
                 wait = self._next_wait(attempt, failure, left)
@@ -119,14 +122,16 @@ class Client:
         """One attempt at a streamed answer."""
         request = {**request, "stream": True}
         streamed = answers.Streamed()
-        async with self._post(request) as response:
+        async with self._post(request) as (response, bill):
             if "text/event-stream" not in response.headers.get("content-type", ""):
                 answers.whole(self._speech.reply(answers.parse(await response.aread())))
                 raise AttemptFailed("provider", retry=True)
             async for data in self._events(response, streamed):
                 if text := streamed.take(self._speech.event(answers.parse(data))):
                     yield text
-        yield streamed.done()
+            answer = streamed.done()
+            answer["cost"] = bill.settle(answer["usage"])
+        yield answer
 
     async def _events(self, response: httpx.Response, streamed: answers.Streamed) -> AsyncIterator[str]:
         events, chunks, over = Events(), response.aiter_bytes(), False
@@ -152,23 +157,27 @@ class Client:
                     yield data
 
     @asynccontextmanager
-    async def _post(self, request: dict[str, Any]) -> AsyncIterator[httpx.Response]:
+    async def _post(self, request: dict[str, Any]) -> AsyncIterator[tuple[httpx.Response, Bill]]:
+        bill = self._ledger.reserve(self._provider.model, request)
         path, body = self._speech.request({"model": self._provider.model, **request})
         key = self.keys.next()
         headers = self._speech.headers(key)
         try:
             async with self._http.stream("POST", path, json=body, headers=headers) as response:
                 if response.status_code != 200:
+                    bill.release()
                     error = self._speech.error(answers.error_of(await response.aread()))
                     failure = refused(response.status_code, response.headers, error)
                     if response.status_code == 401 and self.keys.bury(key):
                         failure.retry, failure.wait = True, 0.0
                     raise failure
-                yield response
+                yield response, bill
         except httpx.ConnectError:
             # Nobody listens there: trying again within the call does not change that, and the caller waits.
+            bill.release()
             raise AttemptFailed("provider", retry=False, sent=False) from None
         except httpx.ConnectTimeout:
+            bill.release()
             raise AttemptFailed("timeout", retry=True, sent=False) from None
         except (TimeoutError, httpx.TimeoutException):
             raise AttemptFailed("timeout", retry=True) from None

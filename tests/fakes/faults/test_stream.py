@@ -13,6 +13,7 @@ from brownout.fakes.faults.stream import (
     MidstreamError,
     NoFinish,
     NoSentinel,
+    NoUsage,
 )
 
 
@@ -103,10 +104,22 @@ class TestNoSentinelNoFinish:
         assert "data: [DONE]" == played.heard.events[-1]
         assert played.fair.words == played.heard.words
 
+    def test_only_the_usage_is_missing(self, play: Play) -> None:
+        """
+        All words, the finish reason and `[DONE]` come, and nothing is said of tokens though it was asked for.
+        """
+        asked = {"stream_options": {"include_usage": True}}
+        played = play(NoUsage(), stream=True, **asked)
+
+        assert b'"prompt_tokens"' in played.fair.body
+        assert b'"prompt_tokens"' not in played.heard.body
+        assert ["stop"] == played.heard.finishes
+        assert played.fair.words == played.heard.words
+
 
 @pytest.mark.parametrize(
     "fault",
-    [MidstreamError(), GarbageEvent(), DroppedEvents(), DuplicatedEvents(), NoSentinel(), NoFinish()],
+    [MidstreamError(), GarbageEvent(), DroppedEvents(), DuplicatedEvents(), NoSentinel(), NoFinish(), NoUsage()],
     ids=lambda fault: type(fault).__name__,
 )
 def test_whole_answers_have_no_events(play: Play, fault: Fault) -> None:
