@@ -94,8 +94,8 @@ async def second_provider(stage: Stage, case: tuple[AnyFault, bool]) -> None:
     One completed answer: a second one would be paid for, too. A provider that asked to be left alone is.
     """
     fault, stream = case
-    if stream and not stage.contract.claims("stream"):
-        stage.does_not_apply("the contract does not claim stream")
+    if stream:
+        stage.needs("stream")
     await stage.weather(always(fault), at=link(stage, 0))
     call = await stage.call(stream=stream)
     await stage.sleep(AFTERWARDS)

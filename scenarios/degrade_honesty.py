@@ -110,8 +110,8 @@ async def fallback_rejects(stage: Stage, complaint: Fault) -> None:
 async def accounted(stage: Stage, case: tuple[Fault, bool]) -> None:
     """Provider, model and usage that the caller is told of are those of the answer; what failed is not counted in."""
     fault, stream = case
-    if stream and not stage.contract.claims("stream"):
-        stage.does_not_apply("the contract does not claim stream")
+    if stream:
+        stage.needs("stream")
     await stage.weather(always(fault), at=link(stage, 0))
     call = await stage.call(stream=stream)
     if call.done and (call.model, call.provider, call.usage) == (None, None, None):

@@ -8,6 +8,7 @@ POST = 'async with self._http.stream("POST", path, json=body, headers=headers) a
 ANSWER = "answer = answers.whole(self._speech.reply(answers.parse(await response.aread())))"
 REFUSED = """\
             # Nobody listens there: trying again within the call does not change that, and the caller waits.
+            bill.release()
             raise AttemptFailed("provider", retry=False, sent=False) from None"""
 HALVES = """\
 def _half(data: bytes) -> dict[str, Any]:

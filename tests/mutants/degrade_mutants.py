@@ -7,7 +7,7 @@ from mutant import Mutant, answers, chain, client, entry, errors, retry
 EVERY_LINK = "        for place, (provider, client) in enumerate(self._links):\n"
 SHARE = "/ (len(self._links) - place)"
 SIGNED = '    return {**answer, "provider": provider.name, "degraded": place > 0}'
-ENVIRONMENT = '    url, key, model, dialect = (os.environ[f"{name.upper()}_{what}"] for what in asked)\n'
+PROVIDER = "    return Provider(name, url, tuple(key for key in keys if key), model, dialect)"
 
 MUTANTS = (
     Mutant(
@@ -28,13 +28,13 @@ MUTANTS = (
     ),
     Mutant(
         "the fallback is asked for the first provider's model",
-        (entry(ENVIRONMENT, ENVIRONMENT + '    model = os.environ["PRIMARY_MODEL"]\n'),),
+        (entry(PROVIDER, PROVIDER.replace("model,", 'os.environ["PRIMARY_MODEL"],')),),
         ("degrade.second-provider", "degrade.bigger-context"),
         ("degrade.*",),
     ),
     Mutant(
         "the fallback is shown the first provider's key",
-        (entry(ENVIRONMENT, ENVIRONMENT + '    key = os.environ["PRIMARY_KEY"]\n'),),
+        (entry(PROVIDER, PROVIDER.replace("tuple(key for key in keys if key)", '(os.environ["PRIMARY_KEY"],)')),),
         ("degrade.second-provider", "degrade.answers-in-outage"),
         ("degrade.*",),
     ),
@@ -63,8 +63,8 @@ MUTANTS = (
         "whoever was named last stands in first",
         (
             chain(
-                "[(provider, Client(provider)) for provider in providers]",
-                "[(provider, Client(provider)) for provider in (providers[0], *reversed(providers[1:]))]",
+                "[(provider, Client(provider, ledger)) for provider in providers]",
+                "[(provider, Client(provider, ledger)) for provider in (providers[0], *reversed(providers[1:]))]",
             ),
         ),
         ("degrade.order",),

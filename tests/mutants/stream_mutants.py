@@ -11,7 +11,7 @@ FINISH_IS_ASSUMED = answers(
     "",
 )
 EARLY_END_IS_AN_END = client(
-    "                if streamed.finish is not None:\n                    return\n                raise\n",
+    "                if over or streamed.finish is not None:\n                    return\n                raise\n",
     "                return\n",
 )
 UNFINISHED_EVENT_IS_DROPPED = client(
@@ -150,8 +150,8 @@ MUTANTS = (
                 "        self._budget = Budget()\n        self._slots = asyncio.Semaphore(1)",
             ),
             client(
-                "                yield response\n",
-                "                yield response\n            self._slots.release()\n",
+                "                yield response, bill\n",
+                "                yield response, bill\n            self._slots.release()\n",
             ),
         ),
         ("stream.after-cut-usable",),

@@ -82,8 +82,8 @@ MUTANTS = (
                 "            async with asyncio.timeout_at(until + 1e6) as deadline:",
             ),
             client(
-                "                async with self._post(request) as response:\n                    answer =",
-                "                async with asyncio.timeout(55.0), self._post(request) as response:\n                    answer =",
+                "                async with self._post(request) as (response, bill):\n                    answer =",
+                "                async with asyncio.timeout(55.0), self._post(request) as (response, bill):\n                    answer =",
             ),
         ),
         ("timeout.retries-within",),
