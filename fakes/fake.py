@@ -44,6 +44,9 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_output: int
 
 
+# Whose models a cloud serves too, under the same names.
+RESOLD = {"vertex": ("gemini", "anthropic")}
+
 PUBLIC = "sk-brownout-"
 """How every key begins: no secret, as with real ones."""
 
@@ -81,7 +84,7 @@ class Fake:
         if model is None:
             return None
         listed = self.models.get(model) or price_list().get(model)
-        if listed is not None and listed.dialect != self.dialect and model not in self.models:
+        if listed is not None and not self._serves(listed) and model not in self.models:
             listed = None
         if model != self.model:
             return listed
@@ -94,5 +97,8 @@ class Fake:
 
     def known(self) -> list[str]:
         """The names of all models this provider serves."""
-        listed = [name for name, model in price_list().items() if model.dialect == self.dialect]
+        listed = [name for name, model in price_list().items() if self._serves(model)]
         return sorted({self.model, *self.models, *listed})
+
+    def _serves(self, listed: Model) -> bool:
+        return listed.dialect == self.dialect or listed.dialect in RESOLD.get(self.dialect, ())

@@ -22,6 +22,8 @@ class Language(ABC):
     """Whether it is answered by a text that a model writes."""
     sentinel: ClassVar[bytes] = b""
     """What ends a stream and carries no meaning."""
+    blocks: ClassVar[str] = ""
+    """The word in a 200 without an answer by which a prompt is refused for what it says; empty where that is a 400."""
 
     def fake(self, **fields: Any) -> Fake:
         """A fake that is asked so."""
@@ -211,12 +213,100 @@ class NewestMessages(Messages):
         return (*Language.credentials(self, key), ("anthropic-version", self.version))
 
 
+class Gemini(Language):
+    """Google's Gemini API, streamed as server-sent events."""
+
+    dialect = "gemini"
+    model = "gemini-2.5-flash"
+    streams = "?alt=sse"
+    blocks = "blockReason"
+
+    def credentials(self, key: str | None) -> Headers:
+        """As Google's clients send it."""
+        return (("x-goog-api-key", key),) if key else ()
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """The method is part of the path."""
+        return f"/v1beta/models/{model}:" + (f"streamGenerateContent{self.streams}" if stream else "generateContent")
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """One turn of a user."""
+        limit = {} if most is None else {"generationConfig": {"maxOutputTokens": most}}
+        return {"contents": [{"role": "user", "parts": [{"text": text}]}], **limit, **more}
+
+    def words(self, body: bytes, *, streamed: bool) -> str:
+        """Of all parts."""
+        parts = [
+            part
+            for candidate in self._candidates(body, streamed=streamed)
+            for part in candidate.get("content", {}).get("parts", ())
+        ]
+        return "".join(part.get("text") or "" for part in parts if not part.get("thought"))
+
+    def finishes(self, body: bytes, *, streamed: bool) -> list[str]:
+        """Of all candidates."""
+        return [one["finishReason"] for one in self._candidates(body, streamed=streamed) if "finishReason" in one]
+
+    def error(self, body: bytes) -> tuple[str, str]:
+        """The status of `google.rpc.Code`."""
+        error = json.loads(body)["error"]
+        return error["status"], error["message"]
+
+    def _candidates(self, body: bytes, *, streamed: bool) -> Iterator[dict[str, Any]]:
+        for response in events(body) if streamed else [json.loads(body)]:
+            yield from response.get("candidates", ())
+
+
+class Vertex(Gemini):
+    """Google's own models on Vertex AI."""
+
+    dialect = "vertex"
+
+    def credentials(self, key: str | None) -> Headers:
+        """An OAuth token."""
+        return Language.credentials(self, key)
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """Project and location are part of the path, too."""
+        place = "/v1beta1/projects/acme/locations/europe-west4/publishers/google/"
+        return super().path(model, stream=stream).replace("/v1beta/", place)
+
+
+class VertexMessages(Messages):
+    """Anthropic's models on Vertex AI."""
+
+    dialect = "vertex"
+
+    def credentials(self, key: str | None) -> Headers:
+        """An OAuth token."""
+        return Language.credentials(self, key)
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """The model is part of the path."""
+        method = "streamRawPredict" if stream else "rawPredict"
+        return f"/v1/projects/acme/locations/us-east5/publishers/anthropic/models/{model}:{method}"
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """A version in the place of the model."""
+        plain = super().body(model, text, stream=stream, most=most, **more)
+        del plain["model"], plain["stream"]
+        return {"anthropic_version": "vertex-2023-10-16", **plain}
+
+    def error(self, body: bytes) -> tuple[str, str]:
+        """The status of `google.rpc.Code`."""
+        error = json.loads(body)["error"]
+        return error["status"], error["message"]
+
+
 LANGUAGES: dict[str, Language] = {
     "openai": Chat(),
     "openai-responses": Responses(),
     "openai-embeddings": Embeddings(),
     "anthropic": Messages(),
     "anthropic-2026-10-21": NewestMessages(),
+    "gemini": Gemini(),
+    "vertex": Vertex(),
+    "vertex-anthropic": VertexMessages(),
 }
 """Every one of them; the first of a dialect has the dialect's name."""
 WRITING = {name: language for name, language in LANGUAGES.items() if language.writes}

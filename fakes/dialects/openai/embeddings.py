@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from array import array
 from base64 import b64encode
 from collections.abc import Sequence
-from hashlib import shake_128
 from typing import TYPE_CHECKING, Any
 
 from ...answer import count_tokens
 from ...ask import Trouble
 from ...script import Op, whole
 from ..refusing import Refused
+from ..vectors import vector
 from ..wire import json_bytes
 from .limits import common_headers
 from .refusing import refuse_model
@@ -67,17 +66,6 @@ def answer(ask: Ask) -> Sequence[Op]:
         "usage": {"prompt_tokens": ask.input_tokens, "total_tokens": ask.input_tokens},
     }
     return whole(200, json_bytes(body), headers=common_headers(ask))
-
-
-def vector(text: str | list[int], size: int) -> array[float]:
-    """The unit vector of a text, or of its tokens, in `size` dimensions."""
-    source = text.encode("utf-8", "replace") if isinstance(text, str) else repr(text).encode()
-    raw = array("H", shake_128(source).digest(2 * size))
-    if sys.byteorder == "big":
-        raw.byteswap()
-    drawn = [number - 32767.5 for number in raw]
-    length = math.sqrt(sum(number * number for number in drawn))
-    return array("f", (number / length for number in drawn))
 
 
 def _dimensions(model: str | None) -> int:
