@@ -156,3 +156,9 @@ def claude(answer: Answer = QUICK, *, newest: bool = False, **fake: Any) -> Prov
     """A provider that speaks Anthropic's dialect, asked in the first version of its API or in the newest."""
     language = LANGUAGES["anthropic-2026-10-21" if newest else "anthropic"]
     return Provider(language.fake(**fake), answer, language=language)
+
+
+def google(answer: Answer = QUICK, *, dialect: str = "gemini", **fake: Any) -> Provider:
+    """A provider that speaks one of Google's dialects."""
+    language = LANGUAGES[dialect]
+    return Provider(language.fake(**fake), answer, language=language)

@@ -70,7 +70,7 @@ class Gemini(Speaker):
         ask.answer = replace(ask.answer, text="")  # nothing is said here that a caller would hear
         return script
 
-    def count(self, ask: Ask) -> Sequence[Op]:
+    def count(self, ask: Ask) -> tuple[Op, ...]:
         """How many tokens a prompt has; to count costs nothing."""
         details = [{"modality": "TEXT", "tokenCount": ask.input_tokens}]
         body = {"totalTokens": ask.input_tokens, "promptTokensDetails": details, **self.counted(ask)}

@@ -27,7 +27,12 @@ CONFIG = known(
         *("enableEnhancedCivicAnswers", "modelConfig", "responseFormat"),
     )
 )
-NUMBERS = {"maxOutputTokens": int, "candidateCount": int, "topK": (int, float), "topP": (int, float)}
+NUMBERS: dict[str, tuple[type, ...]] = {
+    "maxOutputTokens": (int,),
+    "candidateCount": (int,),
+    "topK": (int, float),
+    "topP": (int, float),
+}
 ROLES = ("user", "model", "function", "tool")
 
 

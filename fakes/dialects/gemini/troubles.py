@@ -150,7 +150,7 @@ def _details(ask: Ask, trouble: Trouble, found: Row, limit: str | None) -> list[
         details = [{"@type": f"{RPC}BadRequest", "fieldViolations": [violation]}]
     elif limit is not None:
         metric, identifier = LIMITS[limit]
-        violation = {
+        exceeded = {
             "quotaMetric": f"generativelanguage.googleapis.com/{metric}",
             "quotaId": identifier,
             "quotaDimensions": {"location": "global", "model": ask.model or ""},
@@ -158,7 +158,7 @@ def _details(ask: Ask, trouble: Trouble, found: Row, limit: str | None) -> list[
         }
         link = {"description": "Learn more about Gemini API quotas"}
         details = [
-            {"@type": f"{RPC}QuotaFailure", "violations": [violation]},
+            {"@type": f"{RPC}QuotaFailure", "violations": [exceeded]},
             {"@type": f"{RPC}Help", "links": [link | {"url": "https://ai.google.dev/gemini-api/docs/rate-limits"}]},
         ]
     if trouble.retry_after is not None:

@@ -131,7 +131,7 @@ class Vertex(Gemini):
         if reason := REASONS.get(trouble.kind):
             service = {"service": "aiplatform.googleapis.com", "method": ask.request.path}
             info = {"@type": f"{troubles.RPC}ErrorInfo", "reason": reason, "domain": "googleapis.com"}
-            found["error"]["details"] = [{**info, "metadata": service}]
+            found["error"].setdefault("details", []).insert(0, {**info, "metadata": service})
         return found
 
     def refuse(self, ask: Ask, trouble: Trouble) -> Sequence[Op]:
