@@ -99,7 +99,7 @@ def _config(config: Any) -> None:
     _fields(config, CONFIG, at)
     for name, kinds in NUMBERS.items():
         value = get(config, name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
+        if value is not None and type(value) not in kinds:
             raise refuse(f"Invalid value at '{at}.{name}' (TYPE_INT32), \"{value}\"", f"{at}.{name}")
         if value is not None and value < 0:
             raise refuse(f"* GenerateContentRequest.{at}.{name}: must be positive.\n", f"{at}.{name}")
