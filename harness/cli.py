@@ -14,8 +14,9 @@ import click
 
 from ..fakes.conversion import BrokenFile
 from ..version import __version__
-from .commands import again, init, look, run, serve
+from .commands import again, compare, init, look, run, serve, targets
 from .engine import NoTargetTime
+from .environments import NotMade
 from .exits import Exit
 from .finding import NotFound
 from .history import BrokenHistory
@@ -26,6 +27,7 @@ SAID: dict[type[Exception], Exit] = {
     BrokenFile: Exit.USAGE,
     BrokenHistory: Exit.USAGE,
     NotFound: Exit.USAGE,
+    NotMade: Exit.NOT_RUN,
     NothingSelected: Exit.NOTHING,
     NoTargetTime: Exit.NOT_RUN,
     TargetFailed: Exit.NOT_RUN,
@@ -66,7 +68,19 @@ def main() -> None:
     """
 
 
-for command in (run.run, again.judge, again.report, look.list_, look.show, look.schema, init.init, serve.serve):
+COMMANDS = (
+    run.run,
+    compare.compare,
+    again.judge,
+    again.report,
+    look.list_,
+    look.show,
+    look.schema,
+    targets.targets,
+    init.init,
+    serve.serve,
+)
+for command in COMMANDS:
     main.add_command(command)
 
 if __name__ == "__main__":

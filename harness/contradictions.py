@@ -51,6 +51,7 @@ def find(file: TargetFile, data: dict[str, Any], folder: Path) -> list[Complaint
     return list(
         chain(
             _calling(file.call),
+            _installing(file),
             _starting(file),
             _providers(file.providers, spending=file.contract.spend is not None),
             _fallback(file.contract, file.providers),
@@ -95,6 +96,18 @@ def _calling(call: Calling) -> Iterator[Complaint]:
 def _importable(where: str) -> bool:
     module, _, name = where.partition(":")
     return all(part.isidentifier() for part in (*module.split("."), *name.split(".")))
+
+
+def _installing(file: TargetFile) -> Iterator[Complaint]:
+    if file.install is None:
+        return
+    if file.call.python is None:
+        right = "only [call.python] has an interpreter, which can be that of an environment"
+        yield Complaint(("install",), "[install] makes an environment that nothing is called in", right)
+    if not file.install.packages:
+        yield Complaint(("install", "packages"), "no package is named", 'as pip is asked for them: ["litellm"]')
+    if any(package.startswith("-") for package in file.install.packages):
+        yield Complaint(("install", "packages"), "options of pip are no packages", "pip's own configuration has them")
 
 
 def _starting(file: TargetFile) -> Iterator[Complaint]:

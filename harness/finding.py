@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..fakes.conversion import BrokenFile, nearest
-from . import scenario
+from . import environments, scenario
 from .scenario import Scenario
 from .target_file import TargetFile, read
 
@@ -30,9 +30,13 @@ class Found:
     demonstration: bool = False
     """Whether nobody named a target and the folder has none."""
 
-    def read(self) -> TargetFile:
+    def described(self) -> TargetFile:
         """What the file says."""
         return read(self.path)
+
+    def read(self) -> TargetFile:
+        """What the file says, the target in the environment that was made for it; `BrokenFile` where none was."""
+        return environments.inside(self.described(), self.name)
 
 
 def ready_made() -> dict[str, Path]:
@@ -104,7 +108,7 @@ def _line(error: Exception, module: Path) -> int | None:
 def own_scenarios() -> tuple[Path, ...]:
     """Where the target file of this folder, if there is one, has rows of the user's own."""
     found = find(None, Path.cwd())
-    return () if found.demonstration else tuple(Path(path) for path in found.read().run.scenarios)
+    return () if found.demonstration else tuple(Path(path) for path in found.described().run.scenarios)
 
 
 def catalogue(*paths: Path) -> dict[str, Scenario]:

@@ -135,6 +135,15 @@ class Provider(Table, frozen=True):
         )
 
 
+class Install(Table, frozen=True):
+    """What the environment is made of in which the target lives; `brownout targets install NAME` makes it."""
+
+    packages: tuple[str, ...]
+    """As pip is asked for them."""
+    shows: str
+    """The package whose version is the target's."""
+
+
 class Version(Table, frozen=True):
     """A command whose first line of output is the version."""
 
@@ -182,6 +191,8 @@ class TargetFile(Table, frozen=True):
     """The fakes, in fallback order."""
     version: str | Version | None = None
     start: Start = Start()
+    install: Install | None = None
+    """An environment of its own, for a `call.python` that needs packages."""
     contract: Contract = Contract()
     run: Run = Run()
 

@@ -88,10 +88,10 @@ class Shown:
 
 def render(results: Results, histories: Reader) -> str:
     """The whole page; `histories` gives the JSON lines of a case's `history`, or None."""
-    environment = _environment()
-    details = _details(results, histories, environment)
-    style, script = _source("report.css"), _source("report.js")
-    return environment.get_template("report.html.j2").render(
+    templates = environment()
+    details = _details(results, histories, templates)
+    style, script = source("report.css"), source("report.js")
+    return templates.get_template("report.html.j2").render(
         results=results,
         verdict=wording.gate_verdict(results),
         sentence=wording.gate_sentence(results),
@@ -102,14 +102,14 @@ def render(results: Results, histories: Reader) -> str:
         anchor=anchor,
         style=Markup(style),  # noqa: S704  # our own file
         script=Markup(script),  # noqa: S704  # our own file
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=digest(style),
+        script_hash=digest(script),
     )
 
 
-def _details(results: Results, histories: Reader, environment: jinja2.Environment) -> dict[str, Markup]:
+def _details(results: Results, histories: Reader, templates: jinja2.Environment) -> dict[str, Markup]:
     """Each case's detail by its anchor; those that matter most are given room first."""
-    template = environment.get_template("case.html.j2")
+    template = templates.get_template("case.html.j2")
     order = {verdict: number for number, verdict in enumerate(wording.ORDER)}
     cases = [(row, case) for row in results.results for case in row.cases]
     cases.sort(key=lambda pair: (order[pair[1].verdict], not wording.stronger(pair[0].level, results.gate.level)))
@@ -210,27 +210,28 @@ def _facts(case: CaseResult, story: Story | None) -> Iterator[tuple[str, str]]:
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_source),
+def environment() -> jinja2.Environment:
+    """The templates of pages, which escape whatever is put in."""
+    made = jinja2.Environment(
+        loader=jinja2.FunctionLoader(source),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_finalized,
     )
-    environment.filters |= {"seconds": seconds, "count": wording.count, "path": _path, "one_line": wording.one_line}
-    environment.globals |= {
+    made.filters |= {"seconds": seconds, "count": wording.count, "path": _path, "one_line": wording.one_line}
+    made.globals |= {
         "SYMBOLS": wording.SYMBOLS,
         "WORDS": wording.WORDS,
         "ORDER": wording.ORDER,
         "TELLING": TELLING,
     }
-    environment.tests["link"] = lambda shape: hasattr(shape, "shapes")
-    environment.tests["box"] = lambda shape: hasattr(shape, "width")
-    environment.tests["words"] = lambda shape: hasattr(shape, "text")
-    environment.tests["elided"] = lambda entry: isinstance(entry, Elided)
-    return environment
+    made.tests["link"] = lambda shape: hasattr(shape, "shapes")
+    made.tests["box"] = lambda shape: hasattr(shape, "width")
+    made.tests["words"] = lambda shape: hasattr(shape, "text")
+    made.tests["elided"] = lambda entry: isinstance(entry, Elided)
+    return made
 
 
 def _finalized(value: Any) -> Any:
@@ -243,9 +244,11 @@ def _path(history: str) -> str:
     return "./" + quote(history.encode("utf-8", "replace"))
 
 
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """A file of this folder."""
     return files(__package__).joinpath(name).read_text("utf-8")
 
 
-def _hash(text: str) -> str:
+def digest(text: str) -> str:
+    """By what a page's policy knows its style and its script."""
     return "sha256-" + b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -10,7 +10,7 @@ import click
 
 from ...fakes import weather_file
 from ...fakes.json_schema import published
-from ...reports import results
+from ...reports import comparison, results
 from .. import finding, manual
 from ..target_file import TargetFile
 
@@ -55,15 +55,17 @@ def show(name: str, scenarios: tuple[Path, ...]) -> None:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["target", "weather", "results"]))
+@click.argument("what", type=click.Choice(["target", "weather", "results", "compare"]))
 def schema(what: str) -> None:
-    """Print the JSON Schema of target files, of weather files or of results.json."""
+    """Print the JSON Schema of target files, of weather files, of results.json or of compare.json."""
     made: dict[str, Any]
     match what:
         case "target":
             made = published("brownout target", TargetFile)
         case "weather":
             made = weather_file.schema()
+        case "compare":
+            made = comparison.schema()
         case _:
             made = results.schema()
     click.echo(json.dumps(made, indent=1, ensure_ascii=False))

@@ -50,7 +50,7 @@ def _fakes(target: str | None) -> Iterator[tuple[Fake, int]]:
     """The fakes, each with the port that its file gives it."""
     if target is not None:
         key = 1
-        for name, provider in finding.find(target, Path.cwd()).read().providers.items():
+        for name, provider in finding.find(target, Path.cwd()).described().providers.items():
             yield provider.fake(name, key), provider.port or 0
             key += provider.keys
         return
