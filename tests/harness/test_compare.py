@@ -70,7 +70,7 @@ class TestRuns:
         """
         Two targets are run, each leaves its own report, and a gate that does not hold ends the comparison with 1.
         """
-        result = brownout("compare", "naive.toml", "careful.toml", "--", "retry.rate-limit-recovers")
+        result = brownout("compare", "naive.toml", "careful.toml", "--", "retry.recovers")
 
         assert 1 == result.exit_code, result.output
         assert ["seed", "report"] == [line.split()[0] for line in result.stdout.splitlines()[-2:]]
@@ -79,7 +79,7 @@ class TestRuns:
         }
         assert (folder / "brownout-compare" / "naive" / "report.html").is_file()
         rows = {row["id"]: row for row in compared(folder)["rows"]}  # type: ignore[attr-defined]
-        assert ["fail", "pass"] == [cell["verdict"] for cell in rows["retry.rate-limit-recovers"]["cells"]]
+        assert ["fail", "pass"] == [cell["verdict"] for cell in rows["retry.recovers"]["cells"]]
 
     def test_saved_results_are_compared_without_a_run(self, folder: Path) -> None:
         """
