@@ -23,6 +23,7 @@ MUTANTS = (
                 "    if not isinstance(calls, list) or not (isinstance(text, str) or (text is None and calls)):\n        raise AttemptFailed(BROKEN, retry=True)\n",
                 "    text = str(text)\n",
             ),
+            answers('        "usage": usage(body),\n', '        "usage": None,\n'),
         ),
         ("content.wrong-type", "content.null-content"),
     ),
@@ -32,7 +33,7 @@ MUTANTS = (
             answers('    if body.get("error"):', "    if False:"),
             answers(
                 "    except (KeyError, IndexError, TypeError, AttributeError):\n        raise AttemptFailed(BROKEN, retry=True) from None\n",
-                '    except (KeyError, IndexError, TypeError, AttributeError):\n        return {"text": "", "finish": "stop"}\n',
+                '    except (KeyError, IndexError, TypeError, AttributeError):\n        return {"text": "", "finish": "stop", "usage": None}\n',
             ),
         ),
         ("content.error-in-200", "content.no-choices"),

@@ -73,6 +73,8 @@ class Anthropic:
             return {**error, "code": "insufficient_quota"}
         if "prompt is too long" in str(error.get("message")) or "exceed context limit" in str(error.get("message")):
             return {**error, "code": "context_length_exceeded"}
+        if error.get("type") == "not_found_error":
+            return {**error, "code": "model_not_found"}
         return {**error, "code": "content_filter"} if "content filtering" in str(error.get("message")) else error
 
 
