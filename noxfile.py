@@ -93,6 +93,14 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def exceptions(session: nox.Session) -> None:
+    """Measure which exception each official client raises for each trouble, and write docs/exceptions.md."""
+    session.install(f"{wheel(session)}[demo]", "-c", CONSTRAINTS)
+    with (ROOT / "docs" / "exceptions.md").open("w", encoding="utf-8") as written:
+        session.run("python", str(ROOT / "docs" / "exceptions.py"), stdout=written)
+
+
+@nox.session
 def minimums(session: nox.Session) -> None:
     """Run the tests with the oldest versions that `pyproject.toml` allows."""
     session.install("uv", "-c", CONSTRAINTS)

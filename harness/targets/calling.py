@@ -26,12 +26,13 @@ OPTIONS = ("stream", "user", "model", "max_tokens", "temperature", "tools", "met
 KINDS = {
     kind: names.split()
     for kind, names in {
-        "budget": "BudgetExceededError InsufficientQuotaError",
-        "context": "ContextWindowExceededError RequestTooLargeError",
+        "budget": "BudgetExceededError InsufficientQuotaError PaymentRequiredError EnforcedSpendLimitReachedError "
+        "ContractSpendLimitReachedError",
+        "context": "ContextWindowExceededError RequestTooLargeError ContentTooLargeError",
         "content_policy": "ContentPolicyViolationError ContentFilterFinishReasonError BlockedPromptException",
         "rate_limited": "RateLimitError ResourceExhausted TooManyRequests ThrottlingException",
         "timeout": "APITimeoutError TimeoutError Timeout TimeoutException DeadlineExceeded DeadlineExceededError "
-        "GatewayTimeout ConnectTimeoutError ReadTimeoutError",
+        "GatewayTimeout GatewayTimeoutError ConnectTimeoutError ReadTimeoutError",
         "unauthorized": "AuthenticationError PermissionDeniedError Unauthenticated Unauthorized PermissionDenied "
         "Forbidden",
         "invalid": "BadRequestError NotFoundError ConflictError UnprocessableEntityError InvalidRequestError "
@@ -47,6 +48,8 @@ CODES = {
     "content_policy_violation": "content_policy",
     "content_filter": "content_policy",
     "insufficient_quota": "budget",
+    "overloaded_error": "provider",
+    "api_error": "provider",
 }
 STATUSES = {
     401: "unauthorized",
@@ -63,9 +66,10 @@ def kind_of(error: BaseException) -> str:
     kind = getattr(error, "kind", None)
     if isinstance(kind, str):
         return kind
-    code = getattr(error, "code", None)
-    if isinstance(code, str) and code in CODES:
-        return CODES[code]
+    for said in ("code", "type"):
+        code = getattr(error, said, None)
+        if isinstance(code, str) and code in CODES:
+            return CODES[code]
     status = getattr(error, "status_code", getattr(getattr(error, "response", None), "status_code", None))
     for cls in type(error).__mro__:
         if cls.__name__ in CLASSES:

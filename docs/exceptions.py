@@ -1,0 +1,166 @@
+"""Writes `docs/exceptions.md`: what each official client raises for each trouble, and after how many attempts.
+
+    python docs/exceptions.py > docs/exceptions.md          or: nox -s exceptions
+
+Nothing in the table is copied from documentation: every cell is measured, with the client's own defaults, against a
+fake on a real socket. A dialect adds its clients to `CLIENTS`; a client that is not installed has no column.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from brownout.fakes.answer import Answer, Pace
+from brownout.fakes.ask import TROUBLES, Ask, Trouble
+from brownout.fakes.dialects import dialect
+from brownout.fakes.fake import Fake
+from brownout.fakes.faults import AnyFault
+from brownout.fakes.faults.body import EmptyBody, ErrorInOk, HtmlPage, MalformedJson
+from brownout.fakes.faults.connection import Cut, Refuse, ResetBeforeHeaders
+from brownout.fakes.faults.stream import GarbageEvent, MidstreamError
+from brownout.fakes.script import Script
+from brownout.fakes.server import FakeServer
+from brownout.fakes.weather import Weather, always
+
+Call = Callable[[bool], Awaitable[object]]
+"""A call, streamed or not, to its end."""
+PROMPT = "Say it. [bo:k7q2x9]"
+
+
+@dataclass(frozen=True)
+class Client:
+    """An official client: its package, the dialect and model of its fake, and how it is called."""
+
+    package: str
+    dialect: str
+    model: str
+    calling: Callable[[FakeServer], AbstractAsyncContextManager[Call]]
+
+
+@dataclass(frozen=True)
+class Say:
+    """A fault that says no with one kind of trouble."""
+
+    kind: str
+
+    def rewrite(self, script: Script, ask: Ask) -> Script:
+        """The provider's refusal."""
+        return ask.dialect.trouble(ask, Trouble(self.kind))
+
+
+@asynccontextmanager
+async def _openai(server: FakeServer) -> AsyncIterator[Call]:
+    from openai import AsyncOpenAI  # noqa: PLC0415  # it need not be installed
+
+    async with AsyncOpenAI(base_url=server.url, api_key=server.fake.keys[0]) as client:
+
+        async def call(stream: bool) -> object:
+            messages = [{"role": "user", "content": PROMPT}]
+            made = await client.chat.completions.create(model=server.fake.model, messages=messages, stream=stream)  # type: ignore[call-overload]
+            return [chunk async for chunk in made] if stream else made
+
+        yield call
+
+
+@asynccontextmanager
+async def _anthropic(server: FakeServer) -> AsyncIterator[Call]:
+    from anthropic import AsyncAnthropic  # noqa: PLC0415  # it need not be installed
+
+    async with AsyncAnthropic(base_url=server.url, api_key=server.fake.keys[0]) as client:
+
+        async def call(stream: bool) -> object:
+            messages = [{"role": "user", "content": PROMPT}]
+            made = await client.messages.create(  # type: ignore[call-overload]
+                model=server.fake.model, max_tokens=1024, messages=messages, stream=stream
+            )
+            return [event async for event in made] if stream else made
+
+        yield call
+
+
+CLIENTS = (
+    Client("openai", "openai", "gpt-4o-mini", _openai),
+    Client("anthropic", "anthropic", "claude-sonnet-5-5", _anthropic),
+)
+BROKEN: dict[str, tuple[AnyFault, bool]] = {
+    "connection refused": (Refuse(), False),
+    "connection reset before the headers": (ResetBeforeHeaders(), False),
+    "200 with a web page": (HtmlPage(), False),
+    "200 without a body": (EmptyBody(), False),
+    "200 with broken JSON": (MalformedJson(), False),
+    "200 with an error": (ErrorInOk(), False),
+    "200 with an error, where a stream was asked for": (ErrorInOk(), True),
+    "stream: an error event": (MidstreamError(3, "overloaded"), True),
+    "stream: an event that is no JSON": (GarbageEvent(3), True),
+    "stream: ended properly before its own end": (Cut(3, how="clean"), True),
+    "stream: closed before its end": (Cut(3, how="fin"), True),
+    "stream: reset": (Cut(3, how="reset"), True),
+}
+
+
+async def met(client: Client, fault: AnyFault, *, stream: bool) -> str:
+    """What a client makes of a fault: the exception it raises, or none, and how often it has asked."""
+    server = FakeServer(Fake(dialect=client.dialect, model=client.model), weather=Weather((always(fault),)))
+    server.answer = Answer(words=6, pace=Pace(0.0, 0.0))
+    await server.start()
+    try:
+        async with client.calling(server) as call:
+            try:
+                await call(stream)
+            except Exception as error:
+                raised = f"`{type(error).__name__}`"
+            else:
+                raised = "*no exception*"
+        attempts = len(server.journal)
+    finally:
+        await server.stop()
+    return raised if attempts <= 1 else f"{raised}, {attempts} attempts"
+
+
+async def rows() -> AsyncIterator[tuple[str, ...]]:
+    """The head of the table, and each of its rows."""
+    clients = [client for client in CLIENTS if _version(client.package)]
+    yield ("", *(f"{client.package} {_version(client.package)}" for client in clients))
+    kinds = sorted({kind for client in clients for kind in dialect(client.dialect).troubles})
+    for kind in sorted(kinds, key=lambda kind: (kind not in TROUBLES, kind)):
+        knows = [kind in dialect(client.dialect).troubles for client in clients]
+        cells = (met(client, Say(kind), stream=False) for client, known in zip(clients, knows, strict=True) if known)
+        found = iter(await asyncio.gather(*cells))
+        yield (f"`{kind}`", *(next(found) if known else "" for known in knows))
+    for name, (fault, stream) in BROKEN.items():
+        yield (name, *await asyncio.gather(*(met(client, fault, stream=stream) for client in clients)))
+
+
+async def table() -> str:
+    """The table, as Markdown."""
+    head, *body = [row async for row in rows()]
+    lines = (head, ("---",) * len(head), *body)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+HEAD = """# What the official clients raise
+
+Each row is a trouble that a provider says no with, or something that breaks on the way; each column an official client
+with its own defaults. Where a client has tried again by itself, the attempts it made are counted; where it notices
+nothing, it raises no exception, and its caller is given half an answer or something else than one. What a provider does
+not know has no cell.
+
+Measured by `docs/exceptions.py` (`nox -s exceptions`) against the fakes.
+
+"""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(HEAD + asyncio.run(table()) + "\n")
