@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .contract import Contract, Spend
     from .target_file import Calling, Provider, TargetFile
 
-CALLER = ("prompt", "messages", "user", "stream", "model", "max_tokens", "tools", "metadata", "canary")
+CALLER = ("prompt", "messages", "user", "stream", "model", "max_tokens", "temperature", "tools", "metadata", "canary")
 """Placeholders that each call fills."""
 # Where placeholders are written; "*" is every key or element.
 TEMPLATES = (

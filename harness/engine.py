@@ -106,6 +106,8 @@ class Engine:
         self._finished: list[Finished] = []
         self._after = next((scenario for scenario in plan.scenarios if scenario.after), None)
         self._shared: Rig | None = None
+        self._presented: tuple[str | None, str | None] = (None, None)
+        """Name and version as the target itself has told them."""
         self.interrupted = False
         """Whether the run was cancelled; its results then say so of every case that had not ended."""
         if plan.clock == "warp" and self._why_real is not None:
@@ -263,6 +265,7 @@ class Engine:
 
     async def _on(self, slip: Slip, rig: Rig) -> list[Finished]:
         finished = [await play(slip, rig)]
+        self._presented = rig.target.presented
         await rig.fair()
         if self._after is not None and slip.scenario.id != ANSWERS and slip.scenario.heals:
             name = _name(slip.scenario, slip.case)
@@ -301,18 +304,20 @@ class Engine:
             row_result(row, (finished.result for finished in self._finished if finished.scenario.id == row.id))
             for row in plan.scenarios
         ]
-        version = plan.file.version
+        name, told = self._presented
+        version = plan.file.version if isinstance(plan.file.version, str) else told
+        itself = {"target": " ".join(filter(None, (name, told)))} if name or told else {}
         return Results(
             __version__,
             plan.seed,
             started.strftime("%Y-%m-%dT%H:%M:%SZ"),
             round(wall, 3),
             round(sum(case.target_seconds for row in rows for case in row.cases), 3),
-            TargetResult(plan.file.name, version if isinstance(version, str) else None, written(plan.file.contract)),
+            TargetResult(plan.file.name, version, written(plan.file.contract)),
             plan.profile,
             gate_of(rows, plan.fail_on),
             rows,
-            {**environment(), "clock": self.clock},
+            {**environment(), "clock": self.clock, **itself},
             plan.again or plan.repeat(),
             families={scenario.family: scenario.family_title for scenario in plan.scenarios},
             checks={name: checks.requirement(check) for name, check in checks.load().items()},

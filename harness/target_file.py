@@ -64,7 +64,8 @@ class HttpCall(Table, frozen=True):
     unauthorized: dict[str, str] | None = None
     """Headers that must be refused."""
     body: str | None = None
-    """JSON with the placeholders {prompt}, {messages}, {user}, {stream}, {model}, {max_tokens}, {tools}, {metadata}."""
+    """JSON with the placeholders {prompt}, {messages}, {user}, {stream}, {model}, {max_tokens},
+    {temperature}, {tools}, {metadata}."""
     answer: str | None = None
     """Where the reply has the text: `$.answer`."""
     chunk: str | None = None

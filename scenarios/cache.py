@@ -15,7 +15,7 @@ from ..fakes.faults.connection import Cut
 from ..fakes.faults.replies import ServerError
 from ..fakes.weather import always
 from ..harness.checks.answers import reached_the_wire
-from ..harness.checks.caching import asked_by, asks_again, expired, from_the_cache, not_mistaken
+from ..harness.checks.caching import asks_again, expired, from_the_cache, not_mistaken
 from ..harness.checks.retries import asked_once
 from ..harness.history import Call
 from ..harness.scenario import MUST, SHOULD, Case, scenario
@@ -157,4 +157,4 @@ def _another_model(fake: Fake) -> str | None:
 
 def _sent(stage: Stage, call: Call) -> list[str]:
     """What the provider was told, but for the question's mark."""
-    return [exchange.request_body.replace(call.canary, "") for exchange in asked_by(call, stage.history)]
+    return [exchange.request_body.replace(call.canary, "") for exchange in stage.exchanges(call)]

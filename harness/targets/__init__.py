@@ -60,6 +60,10 @@ class Target(Protocol):
         """End it politely, then firmly; nothing that it started is left."""
 
     @property
+    def presented(self) -> tuple[str | None, str | None]:
+        """Its name and version, as far as it has told them."""
+
+    @property
     def pid(self) -> int | None:
         """The process that leads the target; None when the harness did not start it."""
 

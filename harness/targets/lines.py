@@ -45,6 +45,14 @@ class LineTarget(Started, ABC):
         """Whether a call that says nothing yet can be cancelled, by the target's own word."""
         return self._talk is None or not self._talk.ready.done() or self._talk.ready.result().cancels
 
+    @property
+    def presented(self) -> tuple[str | None, str | None]:
+        """What its `ready` says."""
+        if self._talk is None or not self._talk.ready.done() or self._talk.ready.cancelled():
+            return None, None
+        ready = self._talk.ready.result()
+        return ready.name, ready.version
+
     def call(self, request: CallRequest) -> AsyncIterator[CallEvent]:
         """Send the call and yield its events."""
         assert self._talk is not None

@@ -19,7 +19,7 @@ from .sse import EventReader
 
 # A string of JSON, or a placeholder outside of one.
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-FIELD = re.compile(r"\{(prompt|messages|user|stream|model|max_tokens|tools|metadata)\}")
+FIELD = re.compile(r"\{(prompt|messages|user|stream|model|max_tokens|temperature|tools|metadata)\}")
 
 
 def values(request: CallRequest, model: str | None) -> dict[str, Any]:
@@ -34,6 +34,7 @@ def values(request: CallRequest, model: str | None) -> dict[str, Any]:
         "stream": request.stream,
         "model": request.model or model,
         "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
         "tools": request.tools,
         "metadata": request.metadata,
     }

@@ -35,6 +35,11 @@ class Started:
         return None if self._process is None else self._process.life.keeper
 
     @property
+    def presented(self) -> tuple[str | None, str | None]:
+        """Nothing that it is called through says its name and version."""
+        return None, None
+
+    @property
     def cancels(self) -> bool:
         """Whether a call that says nothing yet can be told that its caller has left: by closing the connection."""
         return True

@@ -5,11 +5,11 @@
     async def complete(prompt: str) -> AsyncIterator[str]: ...
 
 `def` or `async def`, a generator of either kind, or an object that can be called. The first parameter is given the
-messages where it is named so, else the text of the last one; of `stream, user, model, max_tokens, tools, metadata` the
-callable is given by keyword what it has parameters for, and an option that the caller has not set only where there is
-no default. It returns a string, or a dict of the fields of `done`, or yields strings; a generator may yield such a dict
-last. An exception is an error, its kind told by its attribute `kind`, or by its class. A plain `def` runs in a thread
-of its own; leaving cannot interrupt it, only close a generator at its next piece.
+messages where it is named so, else the text of the last one; of `stream, user, model, max_tokens, temperature, tools,
+metadata` the callable is given by keyword what it has parameters for, and an option that the caller has not set only
+where there is no default. It returns a string, or a dict of the fields of `done`, or yields strings; a generator may
+yield such a dict last. An exception is an error, its kind told by its attribute `kind`, or by its class. A plain `def`
+runs in a thread of its own; leaving cannot interrupt it, only close a generator at its next piece.
 
 The worker imports the callable's module once and forks for each target. What is imported before a fork is shared, so
 this is done only where the import can be shared: it has read no setting that the target file gives, started no thread

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from base64 import b64encode, urlsafe_b64encode
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from brownout.fakes.ask import Request
-from brownout.fakes.fake import Fake
+from brownout.fakes.fake import PUBLIC, Fake, secret
 from brownout.fakes.journal import Exchange, fingerprint
 from brownout.fakes.masking import Mask
 from brownout.fakes.responder import Responder
@@ -94,3 +96,57 @@ class TestMask:
         exchange = Exchange("x1", "primary", "openai", 1, 0, 0, texts=(Mask([]).text(text + "\ud800"),))
 
         assert msgspec.json.decode(msgspec.json.encode(exchange), type=Exchange) == exchange
+
+
+class TestDeep:
+    @given(st.integers(1, 99), st.integers(0, 39), st.integers(5, 40), st.text(st.sampled_from(' x.:"é'), max_size=9))
+    def test_a_piece_of_a_key_leaves_no_trace(self, number: int, start: int, length: int, around: str) -> None:
+        """
+        Nine characters in a row are found wherever they stand, with or without the beginning that all keys have.
+        """
+        key = secret(number)
+        own = key.removeprefix(PUBLIC)
+        piece = key[len(PUBLIC) - 4 : len(PUBLIC) + length] if start == 0 else own[start : start + length]
+
+        masked = Mask([key]).deep(around + piece + around)
+
+        if len(piece) >= 9:
+            assert masked == f"{around}<{fingerprint(key)}:{len(piece)}>{around}"
+        else:
+            assert masked == around + piece + around
+
+    @given(st.integers(1, 99), st.binary(max_size=9), st.binary(max_size=9))
+    def test_a_key_in_base64_leaves_no_trace(self, number: int, before: bytes, after: bytes) -> None:
+        """
+        However it is aligned by what stands around it, and in the alphabet for URLs too.
+        """
+        key = secret(number)
+        mark = f"<{fingerprint(key)}:base64>"
+
+        assert mark in Mask([key]).deep(b64encode(before + key.encode() + after).decode())
+        assert mark in Mask([key]).deep(urlsafe_b64encode(before + key.encode() + after).decode())
+
+    @pytest.mark.parametrize("text", [PUBLIC, f"in {PUBLIC}x1y2", "0000000000", "a1b2c3d4e5f6a7b8", secret(7)[-8:]])
+    def test_what_all_keys_share_and_what_is_short_stays(self, text: str) -> None:
+        """
+        The beginning of all keys, eight characters of one, and text that is no key's give nothing away.
+        """
+        assert text == Mask([secret(7)]).deep(text)
+
+
+class TestRevoked:
+    def test_a_revoked_key_is_a_wrong_one(self) -> None:
+        """
+        The provider answers as to any key that it does not know; its other keys stay good.
+        """
+        responder = Responder(Fake(keys=(secret(1), secret(2))))
+        responder.revoked.add(secret(1))
+        body = b'{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}'
+        troubles = []
+        for key in responder.fake.keys:
+            exchange = responder.open(1, 0)
+            headers = (("authorization", f"Bearer {key}"),)
+            responder.reply(exchange, Request("POST", "/v1/chat/completions", "", headers, body))
+            troubles.append(exchange.trouble)
+
+        assert ["invalid_key", None] == troubles

@@ -48,8 +48,14 @@ MUTANTS = (
         (
             client(
                 POST,
-                "response = await self._http.send(self._http.build_request("
-                '"POST", path, json=body, headers=headers), stream=True)\n            if True:',
+                'response = await self._http.send(self._http.build_request("POST", '
+                "path, json=body, headers=headers), stream=True)\n"
+                "            if True:",
+            ),
+            client(
+                "Events(), response.aiter_bytes(), False\n",
+                "Events(), response.aiter_bytes(), False\n"
+                '        self.__dict__.setdefault("_read", []).append(chunks)\n',
             ),
         ),
         ("connect.no-leak",),

@@ -36,6 +36,7 @@ class InProcess:
     """A target in the loop of the test."""
 
     pid = keeper = None
+    presented = (None, None)
 
     def __init__(self, makes: Makes) -> None:
         self._makes = makes

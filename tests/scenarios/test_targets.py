@@ -20,7 +20,9 @@ DOES_NOT_TRY_AGAIN = {
     "retry.after-on-503",
     "retry.obeys-x-should-retry",
     "degrade.partial-outage",
+    "connect.reset-on-accept",
 }
+OPENS_A_CONNECTION_FOR_EACH_CALL = {"connect.reuses"}
 HAS_NO_TIMEOUT = {
     "timeout.hang-before-headers",
     "timeout.connect-blackhole",
@@ -47,6 +49,7 @@ PARSES_LINES_OF_ONE_SHAPE = {"stream.comments", "stream.framing"}
 CROWDS = {"retry.budget", "retry.exponential", "retry.herd-on-recovery", "retry.jitter", "timeout.no-starvation"}
 NAIVE_FAILS = (
     DOES_NOT_TRY_AGAIN
+    | OPENS_A_CONNECTION_FOR_EACH_CALL
     | HAS_NO_TIMEOUT
     | DOES_NOT_LOOK_AT_THE_FINISH
     | DOES_NOT_LOOK_AT_THE_STATUS_OF_A_STREAM

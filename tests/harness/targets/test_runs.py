@@ -87,6 +87,8 @@ class TestRun:
         rows = {row["id"]: row for row in results["results"]}
         assert run.returncode == 1
         assert rows["control.answers"]["verdict"] == "pass"
+        assert results["target"]["version"] == "1.4.2"
+        assert results["environment"]["target"] == "fragile-gateway 1.4.2"
         assert [case["verdict"] for case in rows["retry.recovers"]["cases"]] == ["fail"]
         assert "the target has ended: exit code 1" in rows["retry.recovers"]["reason"]
         assert "died" in rows["control.alive-after"]["reason"]

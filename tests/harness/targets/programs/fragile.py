@@ -18,7 +18,7 @@ def ask(op):
         return json.load(answer)["choices"][0]["message"]["content"]
 
 
-print(json.dumps({"event": "ready"}), flush=True)
+print(json.dumps({"event": "ready", "name": "fragile-gateway", "version": "1.4.2"}), flush=True)
 for line in sys.stdin:
     op = json.loads(line)
     if op["op"] == "call":
