@@ -56,6 +56,10 @@ class Answer:
     unicode: bool = False
     text: str | None = None
     """Said instead of numbered words."""
+    echo: bool = False
+    """Whether the last text of the prompt is said again instead, word for word."""
+    letters: int | None = None
+    """How many characters a streamed piece of `text` has; it is a word where not given."""
     tool_calls: tuple[ToolCall, ...] = ()
     refusal: str | None = None
     finish: str = "stop"
@@ -71,8 +75,14 @@ class Answer:
     """How many tokens the model thought before it spoke; they are billed as output."""
     batch: BatchRun = BatchRun()
 
+    def heard(self, texts: Sequence[str]) -> Answer:
+        """The answer to a prompt of these texts."""
+        return replace(self, text=texts[-1]) if self.echo and texts else self
+
     def pieces(self, canary: str | None) -> list[str]:
         """The answer's text, cut as it is streamed."""
+        if self.text is not None and self.letters is not None:
+            return [self.text[at : at + self.letters] for at in range(0, len(self.text), self.letters)]
         if self.text is not None:
             return re.findall(r"\s*\S+(?:\s+$)?", self.text) or [self.text]
         return [self._word(canary or NO_CANARY, number) for number in range(1, self.words + 1)]

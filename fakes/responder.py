@@ -141,7 +141,7 @@ class Responder:
         self._attempts[ask.canary] += 1
         ask.attempt = self._attempts[ask.canary]
         ask.now = self.clock.epoch()
-        ask.answer = self.answer
+        ask.answer = self.answer.heard(ask.texts)
         ask.random = Random(f"{self.weather.seed}/{self.fake.name}/{ask.canary}/{ask.attempt}")
         return ask
 

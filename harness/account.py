@@ -7,9 +7,10 @@ import platform
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..reports.results import CaseResult, Gate, RowResult, ViolationResult
+from ..reports.results import CaseResult, Gate, RecallResult, RowResult, ViolationResult
 from .history import Heading, History
 from .outcome import outcomes
+from .pii.tally import Count
 from .scenario import Level, Scenario
 from .target_file import TargetFile
 from .verdict import Judgement, Verdict, combine
@@ -34,7 +35,14 @@ def case_result(history: History, judgement: Judgement, repeat: str, path: str) 
         heading.rate,
         repeat,
         path,
+        [_recall(count, history) for count in judgement.counts],
     )
+
+
+def _recall(count: Count, history: History) -> RecallResult:
+    pii = history.contract.pii
+    promised = 1.0 if pii is None else pii.recall_of(count.type)
+    return RecallResult(count.type, count.locale, len(count.planted), len(count.seen), promised)
 
 
 def row_result(scenario: Scenario, found: Iterable[CaseResult]) -> RowResult:

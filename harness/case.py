@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from .clock import Metronome
 from .history import Call, Chunk, Heading, History
 from .ladder import ACCUSING, Trial
 from .noise import lag, lateness
+from .pii.concealing import conceal
 from .rig import Rig
 from .scenario import Scenario
 from .stage import Stage, perform
@@ -81,6 +83,9 @@ async def play(slip: Slip, rig: Rig) -> Finished:
     heading.noise = noise.worst + magnified / max(1, len(history.exchanges))
     history.logs = rig.logs[logs:]
     history.events = sorted(history.events + rig.events[events:], key=lambda event: event.at)
+    rig.plant(stage.personal)
+    if rig.personal:
+        await asyncio.to_thread(conceal, history, rig.personal)
     judgement = judge(history)
     path = history_path(heading, slip.histories)
     history.save(slip.report_dir / path)

@@ -133,6 +133,10 @@ class Pii(Table, frozen=True):
     fail: Literal["closed", "open"] = "closed"
     """What happens to a call that cannot be masked: it is refused, or it leaves as it is."""
 
+    def recall_of(self, kind: str) -> float:
+        """How much of a type is found."""
+        return next((share for name, share in self.recall.items() if name == kind), 1.0)
+
 
 class Spend(Table, frozen=True):
     """What may be spent."""

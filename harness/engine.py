@@ -250,7 +250,7 @@ class Engine:
                 finished = await self._on(slip, rig)
                 await rig.look()  # children that started late, too
                 seen = len(rig.events)
-            append(self._plan.report_dir / finished[0].result.history, rig.events[seen:])
+            append(self._plan.report_dir / finished[0].result.history, rig.ending(seen))
         except OutOfReach as out:
             self._give_up_target_time(str(out))
             return await self._guarded(scenario, case, 1.0)

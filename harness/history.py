@@ -75,6 +75,10 @@ class Call(msgspec.Struct, tag="call", tag_field="kind", omit_defaults=True):
     usage: Usage | None = None
     cost: float | None = None
     tool_calls: list[dict[str, Any]] = []
+    metadata: dict[str, Any] = {}
+    """What the caller said beside the messages."""
+    tools: list[dict[str, Any]] = []
+    """What the caller offered to the model."""
     cancelled: int | None = None
     """When the caller left."""
     given_up: int | None = None
@@ -86,6 +90,11 @@ class Call(msgspec.Struct, tag="call", tag_field="kind", omit_defaults=True):
     def done(self) -> bool:
         """Whether the target ended the call with an answer."""
         return self.ended is not None and self.error is None
+
+    @property
+    def repeated(self) -> bool:
+        """Whether the answer is what the caller has said, word for word: masked on its way out and restored."""
+        return bool(self.text) and any(self.text == message.get("content") for message in self.messages)
 
     @property
     def start_seconds(self) -> float:
@@ -128,7 +137,27 @@ class Expectation(msgspec.Struct, tag="expectation", tag_field="kind"):
     params: dict[str, Any] = {}
 
 
-Record = Heading | Exchange | Call | LogLine | Incident | Expectation
+class Planted(msgspec.Struct, tag="planted", tag_field="kind"):
+    """A piece of personal data that callers said; what it was stands nowhere."""
+
+    id: str
+    type: str
+    locale: str = ""
+
+
+class Sighting(msgspec.Struct, tag="sighting", tag_field="kind", omit_defaults=True):
+    """A place where a planted value was seen, before the history was made to hold none."""
+
+    value: str
+    place: str
+    """The part of a request or of a call, or the source of a log line."""
+    where: str = ""
+    """The id of the exchange or call; empty for a log line."""
+    form: str = "raw"
+    at: int = 0
+
+
+Record = Heading | Exchange | Call | LogLine | Incident | Expectation | Planted | Sighting
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Record)
@@ -144,6 +173,8 @@ class History:
     logs: list[LogLine] = field(default_factory=list)
     events: list[Incident] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
+    planted: list[Planted] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
 
     @property
     def contract(self) -> Contract:
@@ -159,8 +190,13 @@ class History:
     def records(self) -> Iterable[Record]:
         """Everything, heading first."""
         yield self.heading
-        for records in (self.events, self.expectations, self.calls, self.exchanges, self.logs):
-            yield from records
+        yield from self.events
+        yield from self.expectations
+        yield from self.planted
+        yield from self.sightings
+        yield from self.calls
+        yield from self.exchanges
+        yield from self.logs
 
     def save(self, path: Path) -> None:
         """Write JSON lines."""
@@ -209,3 +245,7 @@ def _add(history: History, record: Record) -> None:
             history.events.append(record)
         case Expectation():
             history.expectations.append(record)
+        case Planted():
+            history.planted.append(record)
+        case Sighting():
+            history.sightings.append(record)

@@ -18,7 +18,7 @@ from ..fakes.answer import WORD
 from .history import Call, History
 
 DIRTY = re.compile(
-    r"Traceback \(most recent call last\)|https?://|127\.0\.0\.1|sk-[A-Za-z0-9-]{8,}|<[0-9a-f]{12}(?::\w+)?>"
+    r"Traceback \(most recent call last\)|https?://|127\.0\.0\.1|sk-[A-Za-z0-9-]{8,}|<[0-9a-f]{12}(?::\w+)?>|<pii:"
 )
 
 
@@ -31,7 +31,7 @@ def outcome(call: Call, history: History) -> str:
     if call.error is not None:
         return "dirty_error" if call.error == "died" or DIRTY.search(call.message) else "clean_error"
     answers = [x.answer for x in history.attempts([call]) if x.answer is not None]
-    if call.text in answers:
+    if call.text in answers or call.repeated:
         return "answered"
     if call.degraded:
         return "degraded"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +21,8 @@ from ..fakes.server import FakeServer
 from ..fakes.weather import Weather
 from .clock import WarpClock, why_not_process
 from .history import Incident, LogLine
+from .pii.concealing import Veil
+from .pii.drawing import Value
 from .target_file import TargetFile
 from .targets import Target, TargetFailed
 from .targets.keeper import descendants
@@ -44,6 +46,8 @@ class Rig:
         self.origin = clock.nanoseconds()
         self.logs: list[LogLine] = []
         self.events: list[Incident] = []
+        self.personal: dict[Value, str] = {}
+        """What has been planted since it runs, with the ids that histories have for it."""
         self.fakes: dict[str, FakeServer] = {}
         numbers = itertools.count(1)
         key = 1
@@ -100,6 +104,19 @@ class Rig:
             server.revoked.clear()
             server.quota.change(server.fake.limits, server.seconds())
             await server.change(Weather())
+
+    def plant(self, values: Iterable[Value]) -> None:
+        """Remember what has been planted: it may be seen in a later scenario of the same target, too."""
+        for value in values:
+            self.personal.setdefault(value, f"v{len(self.personal) + 1}")
+
+    def ending(self, seen: int) -> list[Incident]:
+        """What happened after the first `seen` events, without anything that was planted."""
+        late = self.events[seen:]
+        veil = Veil(self.personal)
+        for event in late:
+            veil.record(event)
+        return late
 
     def log(self, source: str, text: str) -> None:
         """A line of the target's output."""

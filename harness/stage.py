@@ -26,6 +26,8 @@ from .checks.answers import answered, ended
 from .clock import WarpClock
 from .contract import Contract
 from .history import Call, Chunk, Expectation, History, Incident
+from .pii.drawing import Value
+from .pii.people import Person, decoys, people
 from .protocol import CallEvent, CallRequest, ChunkEvent, Done, Error
 from .targets import Target
 from .targets.output import LOOK_EVERY
@@ -33,6 +35,10 @@ from .targets.vitals import Vitals, cpu_share, vitals
 
 PATIENCE = 5.0
 """Seconds past the deadline after which the harness stops waiting for a call."""
+
+
+LAST_WORDS = 0.5
+"""Wall seconds in which what was printed is read."""
 
 
 class DoesNotApply(Exception):
@@ -70,6 +76,8 @@ class Stage:
         """Whether nothing that the target remembers outlives the scenario."""
         self._target = target
         self._origin = origin
+        self.personal: list[Value] = []
+        """What no target may let out, and no history may hold."""
         self._random = Random(f"{history.heading.seed}/{history.heading.scenario}/{history.heading.case}")
 
     @property
@@ -143,6 +151,29 @@ class Stage:
             await self._target.start({})
         self.note("restarted", pid=self._target.pid)
 
+    async def people(self, count: int, *locales: str, types: int | None = None) -> list[Person]:
+        """So many people, of the locales in turn, each with a value of every type that the target says it masks.
+
+        `types` is how many of these are enough. What people say is sought in everything that the target lets out.
+        """
+        assert self.contract.pii is not None
+        claimed = self.contract.pii
+        wanted = [locale for locale in locales if not claimed.locales or locale in claimed.locales]
+        if not wanted:
+            self.does_not_apply(f"contract.pii.locales does not name {' or '.join(locales)}")
+        seed = str(self.history.heading.seed)
+        found = await asyncio.to_thread(people, count, wanted, claimed.types[:types], seed)
+        if not any(person.values for person in found):
+            self.does_not_apply(f"nothing that the contract's types name exists in {' or '.join(wanted)}")
+        self.personal += [value for person in found for value in person.values]
+        return [person for person in found if person.values]
+
+    def decoys(self, count: int) -> list[str]:
+        """So many sentences with something that looks like personal data and is none."""
+        found = list(decoys(count, str(self.history.heading.seed)))
+        self.personal += [value for _, value in found]
+        return [text for text, _ in found]
+
     @property
     def is_heard(self) -> bool:
         """Whether what the target writes is read: that of one that was not started here is not."""
@@ -190,6 +221,10 @@ class Stage:
             if warped is not None:
                 warped.rate = rate
 
+    async def hear_out(self) -> None:
+        """Wait until what the target has printed, or written into a log file, has been read."""
+        await self.clock.sleep(LAST_WORDS * self.clock.rate)
+
     async def sleep(self, seconds: float) -> None:
         """Let target time pass."""
         await self.clock.sleep(seconds)
@@ -217,6 +252,7 @@ class Stage:
         """
         call = self._new_call(text, messages, stream, user, canary)
         request = CallRequest(call.id, call.messages, stream, user, **fields)
+        call.metadata, call.tools = request.metadata, request.tools or []
         self.history.calls.append(call)
         call.started = self.elapsed()
         waiting = self.contract.deadline + PATIENCE if patience is None else patience

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +23,7 @@ import msgspec
 from . import checks
 from .checks import NothingToJudge, Violation
 from .history import Expectation, History
+from .pii.tally import Count
 
 SHAKY = 2.0
 """Seconds by which a busy machine may be late."""
@@ -45,6 +46,8 @@ class Judgement(msgspec.Struct):
     violations: list[Violation] = []
     doubts: list[str] = []
     """Why something could not be judged."""
+    counts: list[Count] = []
+    """What became of personal data, where that was judged."""
 
     @property
     def shaky(self) -> bool:
@@ -64,10 +67,13 @@ def judge(history: History) -> Judgement:
             return Judgement(Verdict.NOT_APPLICABLE, event.details["reason"])
     registry = checks.load()
     violations: list[Violation] = []
+    counts: list[Count] = []
     doubts = [] if history.expectations else ["the scenario expected nothing"]
     for expectation in history.expectations:
         try:
-            violations += _apply(registry, expectation, history)
+            found, counted = _apply(registry, expectation, history)
+            violations += found
+            counts += counted
         except NothingToJudge as nothing:
             doubts.append(f"{expectation.check}: {nothing}")
         except Exception:  # a check that crashes must not take the run with it
@@ -75,13 +81,13 @@ def judge(history: History) -> Judgement:
     doubts += _doubts(history)
     sure = [v for v in violations if v.margin is None or v.margin > history.heading.noise]
     if sure:
-        return Judgement(Verdict.FAIL, f"{sure[0].saw}; promised: {sure[0].promised}", violations, doubts)
+        return Judgement(Verdict.FAIL, f"{sure[0].saw}; promised: {sure[0].promised}", violations, doubts, counts)
     if violations:
         noise = history.heading.noise
         doubts.insert(0, f"{violations[0].saw}, but wake-ups were up to {noise:.3f} s late here")
     if doubts:
-        return Judgement(Verdict.INCONCLUSIVE, doubts[0].splitlines()[0], violations, doubts)
-    return Judgement(Verdict.PASS)
+        return Judgement(Verdict.INCONCLUSIVE, doubts[0].splitlines()[0], violations, doubts, counts)
+    return Judgement(Verdict.PASS, counts=counts)
 
 
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
@@ -93,7 +99,9 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict:
     return Verdict.NOT_APPLICABLE
 
 
-def _apply(registry: dict[str, checks.Check], expectation: Expectation, history: History) -> list[Violation]:
+def _apply(
+    registry: dict[str, checks.Check], expectation: Expectation, history: History
+) -> tuple[list[Violation], list[Count]]:
     check = registry.get(expectation.check)
     if check is None:
         raise NothingToJudge("this version has no such check")
@@ -110,14 +118,19 @@ def _apply(registry: dict[str, checks.Check], expectation: Expectation, history:
             subject = history
     if not subject and not expectation.params.get("allow_none"):
         raise NothingToJudge(f"there are no {expectation.of} to judge")
-    offered = {"history": history, "contract": history.contract}
-    wanted = list(inspect.signature(check).parameters)[1:]
-    given = {name: value for name, value in offered.items() if name in wanted}
     params = {name: value for name, value in expectation.params.items() if name != "allow_none"}
-    found = list(check(subject, **given, **params))
+    found = list(check(subject, **_offered(check, history), **params))
     for violation in found:
         violation.check = expectation.check
-    return found
+    counts = checks.COUNTS.get(expectation.check)
+    return found, [] if counts is None else counts(subject, **_offered(counts, history), **params)
+
+
+def _offered(function: Callable[..., Any], history: History) -> dict[str, Any]:
+    """What a function asks for beside its subject and its parameters."""
+    offered = {"history": history, "contract": history.contract}
+    wanted = list(inspect.signature(function).parameters)[1:]
+    return {name: value for name, value in offered.items() if name in wanted}
 
 
 def _doubts(history: History) -> list[str]:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from . import recall
 from .fixes import Fix, fixes, groups
 from .results import Results, RowResult, VerdictName
 from .wording import (
@@ -66,6 +67,8 @@ def _parts(results: Results, report: str | None) -> list[RenderableType]:
             if len(members) > MOST_ALIKE:
                 parts.append(Text(f"    … and {len(members) - MOST_ALIKE} more of these in the report", "dim"))
             parts.append(Text(""))
+    if (found_table := recall.telling(results)) is not None:
+        parts += [_recall(found_table), Text("")]
     parts += [_families(results), Text("")]
     doubtful = [row for row in results.results if row.verdict == "inconclusive"]
     if doubtful:
@@ -113,6 +116,16 @@ def _families(results: Results) -> RenderableType:
         table.add_row(one_line(about), *(_mark(v, str(found[v])) if found[v] else Text("") for v in ORDER))
     table.add_row("all", *(_mark(v, str(number)) for v, number in counts(results).items()), style="bold")
     return table
+
+
+def _recall(found: recall.Table) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for number, name in enumerate(found.head):
+        table.add_column(one_line(name, 40), justify="right" if number else "left", no_wrap=True)
+    for line in found.lines:
+        table.add_row(*(Text(one_line(cell, 40), "red" if recall.less(cell) else "") for cell in line))
+    title = Text.assemble((f"Personal data in {one_line(found.row)}", "bold"), (f"  {found.sentence}", "dim"))
+    return Group(title, Padding(table, (0, 0, 0, 4)))
 
 
 def _doubts(rows: list[RowResult]) -> RenderableType:

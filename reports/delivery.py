@@ -40,7 +40,9 @@ def deliveries(story: Story, at_most: int = 3) -> list[Delivery]:
 
 def _delivery(call: Call, story: Story) -> Delivery | None:
     answers = [x.answer for x in story.attempts(call) if x.answer]
-    if not answers or call.text in answers or call.cancelled is not None:
+    # What a caller has said is masked on its way out and restored on its way back: the provider's words are others.
+    said = [message.get("content") for message in call.messages]
+    if not answers or call.text in (*answers, *said) or call.cancelled is not None:
         return None
     sent, got = answers[-1].split()[:MOST_WORDS], call.text.split()[:MOST_WORDS]
     runs: list[Run] = []

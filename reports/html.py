@@ -20,7 +20,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from . import wording
+from . import recall, wording
 from .delivery import Delivery, deliveries
 from .fixes import anchor, fixes, groups
 from .masking import Mask
@@ -100,6 +100,7 @@ def render(results: Results, histories: Reader) -> str:
         families=families(results),
         details=details,
         anchor=anchor,
+        recall=recall.table,
         style=Markup(style),  # noqa: S704  # our own file
         script=Markup(script),  # noqa: S704  # our own file
         style_hash=digest(style),

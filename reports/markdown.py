@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from . import recall
 from .fixes import Fix, fixes
 from .results import Results
 from .wording import ORDER, SYMBOLS, WORDS, count, counts, families, gate_sentence, gate_verdict, one_line, seconds
@@ -37,6 +38,8 @@ def _lines(results: Results, report: str | None) -> Iterator[str]:
         if len(found) > MOST_FIXES:
             yield f"… and {count(len(found) - MOST_FIXES, 'more failed row')}."
         yield ""
+    if (found_table := recall.telling(results)) is not None:
+        yield from _recall(found_table)
     yield from _families(results)
     yield from _doubts(results)
     yield f"Seed {results.seed}, {seconds(results.wall_seconds)}, brownout {code(results.brownout)}."
@@ -54,6 +57,16 @@ def _fix(number: int, fix: Fix, report: str | None) -> Iterator[str]:
     yield f"{number}. **{name}** ({fix.row.level}{cases}; {fix.costs}): {escape(fix.row.title)}"
     yield f"   Seen {code(fix.seen)}{promised}."
     yield f"   Repeat: {code(fix.case.repeat)}"
+
+
+def _recall(found: recall.Table) -> Iterator[str]:
+    yield f"Personal data in {code(found.row)}: {found.sentence}."
+    yield ""
+    yield "| " + " | ".join(map(escape, found.head)) + " |"
+    yield "|---|" + "--:|" * (len(found.head) - 1)
+    for line in found.lines:
+        yield "| " + " | ".join(map(escape, line)) + " |"
+    yield ""
 
 
 def _families(results: Results) -> Iterator[str]:

@@ -28,6 +28,19 @@ class ViolationResult(msgspec.Struct):
     """Ids in the history: `c1` is a call, `x1` an exchange."""
 
 
+class RecallResult(msgspec.Struct):
+    """How much personal data of one type and locale was kept back."""
+
+    type: str
+    locale: str
+    planted: int
+    """How many values callers said."""
+    seen: int
+    """How many of them were seen where they should not be."""
+    promised: float = 1.0
+    """The part that is kept back, if the promise is."""
+
+
 class CaseResult(msgspec.Struct):
     """One variant of a row."""
 
@@ -50,6 +63,7 @@ class CaseResult(msgspec.Struct):
     """The command that runs this case again."""
     history: str = ""
     """Path of the saved history, from the results file."""
+    recall: list[RecallResult] = []
 
 
 class RowResult(msgspec.Struct):

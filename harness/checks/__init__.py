@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -36,6 +36,7 @@ Check = Callable[..., Iterator[Violation]]
 CheckFunction = TypeVar("CheckFunction", bound=Check)
 
 REGISTRY: dict[str, Check] = {}
+COUNTS: dict[str, Callable[..., list[Any]]] = {}
 PRECISION: dict[str, float] = {}
 STALL = 0.3
 """Seconds of lateness from which on the machine gathers callers by itself."""
@@ -48,6 +49,19 @@ def check(function: CheckFunction) -> CheckFunction:
     """Register a check under its own name."""
     REGISTRY[function.__name__] = function
     return function
+
+
+def counting(counts: Callable[..., list[Any]]) -> Callable[[CheckFunction], CheckFunction]:
+    """Say what a check goes by, where that is worth telling of a promise that is kept, too: see `pii/tally.py`.
+
+    The function is called as the check is, and may ask for the same.
+    """
+
+    def register(function: CheckFunction) -> CheckFunction:
+        COUNTS[function.__name__] = counts
+        return function
+
+    return register
 
 
 def precise(seconds: float) -> Callable[[CheckFunction], CheckFunction]:

@@ -88,3 +88,8 @@ def entry(old: str, new: str) -> Patch:
 def ledger(old: str, new: str) -> Patch:
     """A replacement in ledger.py."""
     return Patch("ledger.py", old, new)
+
+
+def masking(old: str, new: str) -> Patch:
+    """A replacement in masking.py."""
+    return Patch("masking.py", old, new)

@@ -9,6 +9,7 @@ import context_mutants
 import control_mutants
 import degrade_mutants
 import keys_mutants
+import pii_mutants
 import retry_mutants
 import spend_mutants
 import stream_mutants
@@ -26,5 +27,6 @@ FAMILIES = (
     connect_mutants,
     cache_mutants,
     spend_mutants,
+    pii_mutants,
 )
 MUTANTS = tuple(mutant for family in FAMILIES for mutant in family.MUTANTS)

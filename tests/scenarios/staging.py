@@ -13,6 +13,7 @@ from brownout.fakes.journal import fingerprint
 from brownout.harness import scenario
 from brownout.harness.contract import Contract
 from brownout.harness.history import Heading, History
+from brownout.harness.pii.concealing import conceal
 from brownout.harness.protocol import CallEvent, CallRequest, ChunkEvent, Done, Error
 from brownout.harness.rig import Rig
 from brownout.harness.stage import Stage, perform
@@ -113,8 +114,11 @@ async def _played(row: str, case: str, makes: Makes, contract: Contract, seed: i
         heading = Heading(row, case, scene.level.value, "", "test", contract, seed, rig.clock.epoch(), keys=keys)
         history = History(heading)
         value = [scene.case(case).value] if scene.cases else []
-        await perform(Stage(history, rig.fakes, target, rig.clock, rig.origin), scene.run, *value)
+        stage = Stage(history, rig.fakes, target, rig.clock, rig.origin)
+        await perform(stage, scene.run, *value)
         history.exchanges = rig.exchanges()
+        rig.plant(stage.personal)
+        conceal(history, rig.personal)
         return judge(history), history
 
 

@@ -13,6 +13,7 @@
     chain.py    one call: a deadline, and who is asked when a provider fails
     cache.py    answers that are given again, and callers who share one request
     ledger.py   what may be spent, and what was
+    masking.py  personal data stays here, and comes back in the answer
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .cache import Cache
 from .chain import Chain
 from .client import Provider
 from .ledger import Ledger
+from .masking import Masking
 
 _chains: list[Cache] = []
 
@@ -38,15 +40,24 @@ async def complete(
     max_tokens: int | None = None,
     temperature: float | None = None,
     tools: list[dict[str, Any]] | None = None,
+    metadata: dict[str, Any] | None = None,
 ) -> AsyncIterator[str | dict[str, Any]]:
     """Answer a caller: text as it comes, and at the end what is to be known of the answer."""
     if not _chains:
         _chains.append(Cache(Chain([_provider("primary"), _provider("secondary")], _ledger())))
-    options = {"user": user, "max_tokens": max_tokens or 1024, "temperature": temperature, "tools": tools}
+    options = {
+        "user": user,
+        "max_tokens": max_tokens or 1024,
+        "temperature": temperature,
+        "tools": tools,
+        "metadata": metadata,
+    }
     request = {"messages": messages, **{name: value for name, value in options.items() if value is not None}}
-    async with aclosing(_chains[0].ask(request, stream=stream)) as pieces:
+    masking = Masking()
+    async with aclosing(_chains[0].ask(masking.mask(request), stream=stream)) as pieces:
         async for piece in pieces:
-            yield piece
+            for told in masking.restored(piece):
+                yield told
 
 
 def _ledger() -> Ledger:
