@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from brownout.harness import finding, scenario
 from brownout.harness.engine import Engine, Plan
@@ -58,11 +59,43 @@ NAIVE_FAILS = (
 )
 
 
-def judged(target: str, folder: Path) -> Results:
-    """The results of the whole catalogue."""
-    rows = tuple(scenario.load().values())
-    path = finding.READY_MADE / f"{target}.toml"
-    return asyncio.run(Engine(Plan(read(path), target, rows, report_dir=folder)).run())
+# What the source of the official client of Anthropic, 2.11.0, earns.
+ANTHROPIC_FAILS = {
+    # `_base_client.py`: ten minutes for each read, and no time limit over a whole call
+    "timeout.hang-before-headers",
+    "timeout.slow-drip",
+    "timeout.stream-stall",
+    "timeout.tail",
+    # `_calculate_retry_timeout`: waits as long as it is told to, by its own clock; else half a second less a quarter
+    "retry.after-long",
+    "retry.after-date",
+    "retry.rate-limit-recovers",
+    # `_should_retry`: goes by the status, which a spend limit shares with a rate limit; a refused connection is one more
+    "retry.not-on-quota-exhausted",
+    "timeout.connect-blackhole",
+    # `_streaming.py`: the end of the body is the end of the stream, whether `message_stop` came or not
+    "stream.cut-clean",
+    "stream.cut-in-event",
+    "stream.no-duplicate",
+    # `_streaming.py`: a byte order mark hides the first event's name, and what has no name is left out
+    "stream.framing",
+    # `_models.py`: answers are constructed and never validated
+    "content.wrong-type",
+}
+FAMILIES = frozenset({"control", "retry", "timeout", "stream", "content"})
+OTHER_DIALECTS = {"anthropic": ("claude-sonnet-5-5", "claude-opus-5-5")}
+"""Dialects that the reference speaks beside its own, each with a model for each provider."""
+
+
+def judged(target: str, folder: Path, families: frozenset[str] | None = None, dialect: str | None = None) -> Results:
+    """The results of the whole catalogue, or of some families; with a dialect, of the same target speaking that."""
+    rows = tuple(row for row in scenario.load().values() if families is None or row.family in families)
+    file = read(finding.READY_MADE / f"{target}.toml")
+    if dialect is not None:
+        spoken = zip(file.providers.items(), OTHER_DIALECTS[dialect], strict=True)
+        providers = {name: replace(provider, dialect=dialect, model=model) for (name, provider), model in spoken}
+        file = replace(file, providers=providers)
+    return asyncio.run(Engine(Plan(file, target, rows, report_dir=folder)).run())
 
 
 @pytest.mark.slow
@@ -87,3 +120,30 @@ def test_the_reference_passes_all_that_it_claims(tmp_path: Path) -> None:
         for row in results.results
         if row.verdict == "fail" or (row.verdict == "inconclusive" and row.id not in CROWDS)
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", OTHER_DIALECTS)
+def test_the_reference_passes_in_every_dialect(dialect: str, tmp_path: Path) -> None:
+    """
+    Speaking another dialect, the same integration keeps the same promises.
+    """
+    results = judged("reference", tmp_path, FAMILIES, dialect)
+
+    assert [] == [
+        (row.id, row.reason)
+        for row in results.results
+        if row.verdict == "fail" or (row.verdict == "inconclusive" and row.id not in CROWDS)
+    ]
+
+
+@pytest.mark.slow
+def test_the_official_client_of_anthropic_fails_what_its_source_earns(tmp_path: Path) -> None:
+    """
+    Every row that `anthropic-sdk` fails, crowds apart, is one whose reason stands in its source; none of those passes.
+    """
+    results = judged("anthropic-sdk", tmp_path, FAMILIES)
+
+    assert sorted(ANTHROPIC_FAILS) == sorted(
+        row.id for row in results.results if row.verdict == "fail" and row.id not in CROWDS
+    )
