@@ -70,7 +70,7 @@ ANTHROPIC_FAILS = {
     "retry.after-long",
     "retry.after-date",
     "retry.rate-limit-recovers",
-    # `_should_retry`: goes by the status, which a spend limit shares with a rate limit; a refused connection is one more
+    # `_should_retry`: goes by the status, which a spend limit shares with a rate limit, and tries refused connections
     "retry.not-on-quota-exhausted",
     "timeout.connect-blackhole",
     # `_streaming.py`: the end of the body is the end of the stream, whether `message_stop` came or not
@@ -83,7 +83,7 @@ ANTHROPIC_FAILS = {
     "content.wrong-type",
 }
 FAMILIES = frozenset({"control", "retry", "timeout", "stream", "content"})
-OTHER_DIALECTS = {"anthropic": ("claude-sonnet-5-5", "claude-opus-5-5")}
+OTHER_DIALECTS = {"anthropic": ("claude-haiku-4-5", "claude-sonnet-4-5")}
 """Dialects that the reference speaks beside its own, each with a model for each provider."""
 
 
@@ -94,7 +94,9 @@ def judged(target: str, folder: Path, families: frozenset[str] | None = None, di
     if dialect is not None:
         spoken = zip(file.providers.items(), OTHER_DIALECTS[dialect], strict=True)
         providers = {name: replace(provider, dialect=dialect, model=model) for (name, provider), model in spoken}
-        file = replace(file, providers=providers)
+        # Its own cap is for the prices of its own models.
+        start = replace(file.start, env=file.start.env | {"SPEND_CAP": "1000", "SPEND_PER_USER": "1000"})
+        file = replace(file, providers=providers, start=start)
     return asyncio.run(Engine(Plan(file, target, rows, report_dir=folder)).run())
 
 
