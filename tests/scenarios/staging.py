@@ -103,10 +103,12 @@ class InProcess:
             queue.put_nowait(Done(request.id, whole, **known))
 
 
-async def _played(row: str, case: str, makes: Makes, contract: Contract, seed: int) -> tuple[Judgement, History]:
+async def _played(
+    row: str, case: str, makes: Makes, contract: Contract, seed: int, speaks: Provider | None
+) -> tuple[Judgement, History]:
     scene = scenario.load()[row]
     chain = contract.fallback.chain if contract.fallback is not None else ()
-    providers = {name: Provider("openai", MODELS[name]) for name in chain or ("primary",)}
+    providers = {name: speaks or Provider("openai", MODELS[name]) for name in chain or ("primary",)}
     file = TargetFile("test", Calling(command=CommandCall(["none"])), providers, contract=contract)
     target = InProcess(makes)
     async with Rig(file, virtual.VirtualClock(), lambda rig: target) as rig:
@@ -123,10 +125,16 @@ async def _played(row: str, case: str, makes: Makes, contract: Contract, seed: i
 
 
 def play(
-    row: str, makes: Makes, case: str = "", *, contract: Contract | None = None, seed: int = 0
+    row: str,
+    makes: Makes,
+    case: str = "",
+    *,
+    contract: Contract | None = None,
+    seed: int = 0,
+    speaks: Provider | None = None,
 ) -> tuple[Judgement, History]:
-    """What a scenario says of an integration, and the history by which it does."""
-    return virtual.run(_played(row, case, makes, contract or Contract(), seed))
+    """What a scenario says of an integration whose providers speak as OpenAI does, or as asked, and the history."""
+    return virtual.run(_played(row, case, makes, contract or Contract(), seed, speaks))
 
 
 def verdict(row: str, makes: Makes, case: str = "", **options: Any) -> str:
