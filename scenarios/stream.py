@@ -25,7 +25,7 @@ from ..harness.checks.streams import (
     tool_calls_are_whole,
 )
 from ..harness.history import Call
-from ..harness.scenario import MUST, SHOULD, scenario
+from ..harness.scenario import MUST, SHOULD, Case, scenario
 from ..harness.stage import Stage, expect
 
 SSE = "WHATWG HTML 9.2"

@@ -33,6 +33,8 @@ class Mutant:
     """What this mutant promises besides, and does not keep: fields of the contract."""
     providers: int = 2
     """How many it has to ask: with one, no fallback's answer hides what only a retry would have got."""
+    dialect: str = "openai"
+    """How they speak."""
 
 
 def client(old: str, new: str) -> Patch:

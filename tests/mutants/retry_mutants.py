@@ -200,4 +200,12 @@ MUTANTS = (
         ("retry.jitter",),
         ("retry.*",),
     ),
+    Mutant(
+        "a provider that is overloaded is not thought transient",
+        (retry("503, 504, 529", "503, 504"),),
+        ("retry.overloaded-529",),
+        ("retry.recovers",),
+        providers=1,
+        dialect="anthropic",
+    ),
 )

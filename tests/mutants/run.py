@@ -32,6 +32,8 @@ QUICK = 8.0
 """Seconds up to which an unrelated row is run against every mutant."""
 JOBS = 16
 """Cases at a time against one mutant."""
+MODELS = {"anthropic": "claude-sonnet-4-5"}
+"""What is asked of providers that do not speak OpenAI's dialect."""
 SIDE_BY_SIDE = 4
 """Mutants at a time."""
 
@@ -76,6 +78,9 @@ def plant(mutant: Mutant, folder: Path) -> TargetFile:
     assert file.call.python is not None
     call = replace(file.call.python, callable="mutant:complete", path=(str(folder),))
     contract = replace(file.contract, **mutant.claims)
+    if mutant.dialect != "openai":
+        foreign = {"dialect": mutant.dialect, "model": MODELS[mutant.dialect]}
+        file = replace(file, providers={name: replace(each, **foreign) for name, each in file.providers.items()})
     file = replace(file, name=mutant.name, call=replace(file.call, python=call), contract=contract)
     return file if mutant.providers == len(file.providers) else with_chain(file, package, mutant.providers)
 
@@ -88,8 +93,9 @@ def with_chain(file: TargetFile, package: Path, count: int) -> TargetFile:
     entry.write_text(entry.read_text("utf-8").replace('_provider("primary"), _provider("secondary")', asked), "utf-8")
     told = ("url", "key", "model", "dialect")
     own = file.start.env.items()
-    kept = {key: value for key, value in own if not any(f"{{{name}." in value for name in file.providers)}
-    env = kept | {f"{name.upper()}_{what.upper()}": f"{{{name}.{what}}}" for name in names for what in told}
+    gone, new = set(file.providers) - set(names), [name for name in names if name not in file.providers]
+    kept = {key: value for key, value in own if not any(f"{{{name}." in value for name in gone)}
+    env = kept | {f"{name.upper()}_{what.upper()}": f"{{{name}.{what}}}" for name in new for what in told}
     fallback = file.contract.fallback
     assert fallback is not None
     chained = replace(fallback, chain=tuple(names)) if count > 1 else None
