@@ -35,7 +35,9 @@ async def complete(messages: list[dict[str, Any]], *, stream: bool = False) -> A
     if not stream:
         answer = await router().acompletion(model=first, messages=messages)
         choice = answer.choices[0]
-        yield {"text": choice.message.content, "finish": choice.finish_reason, "model": answer.model}
+        refusal = (choice.message.get("provider_specific_fields") or {}).get("refusal")
+        ended = "refusal" if refusal else choice.finish_reason
+        yield {"text": choice.message.content or refusal, "finish": ended, "model": answer.model}
         return
     finish, model = None, None
     async for chunk in await router().acompletion(model=first, messages=messages, stream=True):
