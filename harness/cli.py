@@ -14,12 +14,13 @@ import click
 
 from ..fakes.conversion import BrokenFile
 from ..version import __version__
-from .commands import again, compare, init, look, run, serve, targets
+from .commands import again, compare, init, load, look, run, serve, targets
 from .engine import NoTargetTime
 from .environments import NotMade
 from .exits import Exit
 from .finding import NotFound
 from .history import BrokenHistory
+from .load.swarm import NoLocust
 from .selection import NothingSelected
 from .targets import TargetFailed
 
@@ -27,6 +28,7 @@ SAID: dict[type[Exception], Exit] = {
     BrokenFile: Exit.USAGE,
     BrokenHistory: Exit.USAGE,
     NotFound: Exit.USAGE,
+    NoLocust: Exit.USAGE,
     NotMade: Exit.NOT_RUN,
     NothingSelected: Exit.NOTHING,
     NoTargetTime: Exit.NOT_RUN,
@@ -70,6 +72,7 @@ def main() -> None:
 
 COMMANDS = (
     run.run,
+    load.load,
     compare.compare,
     again.judge,
     again.report,

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 from ..fakes.journal import Exchange
 from .contract import Contract
-from .protocol import Usage
+from .protocol import CallEvent, ChunkEvent, Done, Error, Usage
 
 SCHEMA = "brownout.history/1"
 
@@ -107,6 +107,25 @@ class Call(msgspec.Struct, tag="call", tag_field="kind", omit_defaults=True):
         return None if self.ended is None else (self.ended - self.started) / 1e9
 
 
+def hear(call: Call, event: CallEvent, at: int) -> None:
+    """Write what has come of a call into it; `at` is when it came."""
+    match event:
+        case ChunkEvent(text=text):
+            call.chunks.append(Chunk(at, text))
+            call.text += text
+            return
+        case Done():
+            call.text = call.text if event.text is None else event.text
+            call.finish, call.model, call.provider = event.finish, event.model, event.provider
+            call.degraded, call.usage, call.cost = event.degraded, event.usage, event.cost
+            call.tool_calls = event.tool_calls or []
+        case Error():
+            call.error, call.message, call.partial = event.kind, event.message, event.partial
+    call.ends += 1
+    if call.ended is None:
+        call.ended = at
+
+
 class LogLine(msgspec.Struct, tag="log", tag_field="kind"):
     """A line of the target's output or of one of its log files."""
 
@@ -175,6 +194,12 @@ class History:
     expectations: list[Expectation] = field(default_factory=list)
     planted: list[Planted] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
+    _sorted: dict[str, list[Exchange]] = field(default_factory=dict, repr=False, compare=False)
+    """The exchanges by canary, and which list of them, how long, was sorted."""
+    _of: tuple[int, int] = field(default=(0, 0), repr=False, compare=False)
+    _asked: dict[str, list[Call]] = field(default_factory=dict, repr=False, compare=False)
+    """The calls by canary, and the same of them."""
+    _by: tuple[int, int] = field(default=(0, 0), repr=False, compare=False)
 
     @property
     def contract(self) -> Contract:
@@ -183,9 +208,31 @@ class History:
 
     def attempts(self, calls: Iterable[Call], fake: str | None = None) -> list[Exchange]:
         """The exchanges that carry the calls' canaries, in the order they began."""
-        canaries = {call.canary for call in calls}
-        found = [x for x in self.exchanges if x.canary in canaries and fake in (None, x.fake)]
+        canaries = dict.fromkeys(call.canary for call in calls)
+        sorted_ = self._by_canary()
+        found = [x for canary in canaries for x in sorted_.get(canary, ()) if fake in (None, x.fake)]
         return sorted(found, key=lambda exchange: exchange.started)
+
+    def calls_of(self, canary: str | None) -> list[Call]:
+        """The calls with that canary: one, or none."""
+        if self._by != (id(self.calls), len(self.calls)):
+            self._asked, self._by = {}, (id(self.calls), len(self.calls))
+            for call in self.calls:
+                self._asked.setdefault(call.canary, []).append(call)
+        return self._asked.get(canary or "", [])
+
+    def _by_canary(self) -> dict[str, list[Exchange]]:
+        """A load run has a hundred thousand calls: each must not look through all exchanges for its own."""
+        if self._of != (id(self.exchanges), len(self.exchanges)):
+            self._sorted, self._of = {}, (id(self.exchanges), len(self.exchanges))
+            for exchange in self.exchanges:
+                if exchange.canary is not None:
+                    self._sorted.setdefault(exchange.canary, []).append(exchange)
+        return self._sorted
+
+    def empty(self) -> History:
+        """The same run without what came of it: its heading, its events and what was expected."""
+        return History(self.heading, events=self.events, expectations=self.expectations)
 
     def records(self) -> Iterable[Record]:
         """Everything, heading first."""
@@ -201,22 +248,28 @@ class History:
     def save(self, path: Path) -> None:
         """Write JSON lines."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"".join(_ENCODER.encode(record) + b"\n" for record in self.records()))
+        with path.open("wb") as file:
+            write(file, self.records())
 
 
 def append(path: Path, records: Iterable[Record]) -> None:
     """Add to a saved history what happened after it was judged: how the target ended."""
     with path.open("ab") as file:
-        file.writelines(_ENCODER.encode(record) + b"\n" for record in records)
+        write(file, records)
+
+
+def write(file: BinaryIO, records: Iterable[Record]) -> None:
+    """Write records as lines."""
+    file.writelines(_ENCODER.encode(record) + b"\n" for record in records)
 
 
 class BrokenHistory(ValueError):
     """A file is no history."""
 
 
-def load(path: Path) -> History:
-    """Read a saved history; `BrokenHistory` says which line is wrong."""
-    history: History | None = None
+def load(path: Path, frame: History | None = None) -> History:
+    """Read a saved history, or a part of one into its frame; `BrokenHistory` says which line is wrong."""
+    history = None if frame is None else frame.empty()
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             record = _DECODER.decode(line)

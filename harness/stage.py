@@ -25,10 +25,10 @@ from .checks import Check
 from .checks.answers import answered, ended
 from .clock import WarpClock
 from .contract import Contract
-from .history import Call, Chunk, Expectation, History, Incident
+from .history import Call, Expectation, History, Incident, hear
 from .pii.drawing import Value
 from .pii.people import Person, decoys, people
-from .protocol import CallEvent, CallRequest, ChunkEvent, Done, Error
+from .protocol import CallEvent, CallRequest, ChunkEvent
 from .targets import Target
 from .targets.output import LOOK_EVERY
 from .targets.vitals import Vitals, cpu_share, vitals
@@ -355,29 +355,13 @@ class Stage:
         self, call: Call, events: AsyncIterator[CallEvent], leave_after_chunks: int | None, read_every: float
     ) -> None:
         async for event in events:
-            match event:
-                case ChunkEvent(text=text):
-                    call.chunks.append(Chunk(self.elapsed(), text))
-                    call.text += text
-                    if leave_after_chunks is not None and len(call.chunks) >= leave_after_chunks:
-                        call.cancelled = self.elapsed()
-                        return
-                    if read_every:
-                        await self.clock.sleep(read_every)
-                case Done():
-                    self._end(call)
-                    call.text = call.text if event.text is None else event.text
-                    call.finish, call.model, call.provider = event.finish, event.model, event.provider
-                    call.degraded, call.usage, call.cost = event.degraded, event.usage, event.cost
-                    call.tool_calls = event.tool_calls or []
-                case Error():
-                    self._end(call)
-                    call.error, call.message, call.partial = event.kind, event.message, event.partial
-
-    def _end(self, call: Call) -> None:
-        call.ends += 1
-        if call.ended is None:
-            call.ended = self.elapsed()
+            hear(call, event, self.elapsed())
+            if isinstance(event, ChunkEvent):
+                if leave_after_chunks is not None and len(call.chunks) >= leave_after_chunks:
+                    call.cancelled = self.elapsed()
+                    return
+                if read_every:
+                    await self.clock.sleep(read_every)
 
 
 Subject = Call | Sequence[Call] | Attempts | History

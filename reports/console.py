@@ -192,6 +192,36 @@ class Live:
         self._progress.update(self._task, completed=done, total=total, description=description)
 
 
+class Counting:
+    """Progress of a load run, drawn on a terminal only: how long it has run, and how many calls there were."""
+
+    def __init__(self, file: TextIO, about: str) -> None:
+        console = Console(file=file, highlight=False, markup=False, emoji=False)
+        columns = (BarColumn(30, complete_style="default"), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+        self._about = about
+        self._progress = Progress(
+            *columns, console=console, refresh_per_second=2, transient=True, disable=not console.is_terminal
+        )
+        self._task = self._progress.add_task(about, total=None)
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the terminal as it was."""
+        self._progress.stop()
+
+    def update(self, passed: float, total: float, calls: int) -> None:
+        """So many seconds of so many have passed."""
+        waiting = "" if passed < total else ", the last calls end"
+        description = f"{self._about}: {count(calls, 'call')}{waiting}"
+        self._progress.update(self._task, completed=min(passed, total), total=total, description=description)
+
+
 def _no_colour(colour: bool | None) -> bool | None:
     """None leaves it to `NO_COLOR` and the terminal."""
     return None if colour is None else not colour

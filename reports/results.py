@@ -99,6 +99,74 @@ class Gate(msgspec.Struct):
     """Rows that fail and that a baseline excuses from breaking the gate, each with the day on which that ends."""
 
 
+class Latency(msgspec.Struct):
+    """How long something took, in seconds: half of it, 95 and 99 of 100 at the most so long."""
+
+    count: int
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    worst: float | None = None
+
+
+class LoadPoint(msgspec.Struct):
+    """A stretch of a load run."""
+
+    at: float
+    """Its beginning, in seconds since the users began."""
+    calls: int = 0
+    """Calls that began in it."""
+    p50: float | None = None
+    """Seconds, of the answers to those; errors do not count."""
+    p95: float | None = None
+    errors: int = 0
+    attempts: int = 0
+    """Exchanges of those calls."""
+    microdollars: int = 0
+    """Billed since the beginning of the run."""
+
+
+class LoadSpell(msgspec.Struct):
+    """Weather that was not fair."""
+
+    name: str
+    start: float
+    """Seconds since the users began."""
+    end: float
+
+
+class LoadResult(msgspec.Struct):
+    """The figures of a load run."""
+
+    profile: str
+    about: str
+    users: int
+    """At the most."""
+    seconds: float
+    calls: int
+    exchanges: int
+    errors: int
+    latency: dict[str, Latency]
+    """Of `answers` and of `streams` taken whole, of `first tokens`, and `between tokens`; errors do not count."""
+    fair: dict[str, Latency]
+    """The same of the calls that met nothing but fair weather, by which the gates judge."""
+    outcomes: dict[str, int]
+    """What the callers experienced."""
+    refusals: int = 0
+    """Requests that were over a provider's own limits."""
+    microdollars: int = 0
+    noise: float = 0.0
+    """How late the harness itself was at worst, in seconds."""
+    cpu_seconds: dict[str, float] = {}
+    """Of the harness and of the target."""
+    width: float = 1.0
+    """Seconds that a point of the curves stands for."""
+    points: list[LoadPoint] = []
+    weather: list[LoadSpell] = []
+    history: str = ""
+    """Path of the whole history, from the results file."""
+
+
 class Results(msgspec.Struct):
     """One run."""
 
@@ -119,6 +187,8 @@ class Results(msgspec.Struct):
     """What each family of rows is about, in one sentence."""
     checks: dict[str, str] = {}
     """What each check requires, in one sentence that is true or false."""
+    load: LoadResult | None = None
+    """What a load run was and came to; None of any other run."""
     interrupted: bool = False
     """Whether somebody ended the run before it had ended; what had not been judged is inconclusive."""
     schema: Literal["brownout.results/1"] = SCHEMA

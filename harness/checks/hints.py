@@ -137,4 +137,4 @@ def _parsed(date: str | None) -> float | None:
 
 
 def _answered(exchange: Exchange, history: History) -> bool:
-    return any(call.done for call in history.calls if call.canary == exchange.canary)
+    return any(call.done for call in history.calls_of(exchange.canary))

@@ -8,7 +8,7 @@ nobody knows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import comb, floor
+from math import exp, floor, lgamma, log, log1p
 from random import Random
 from typing import TypeVar
 
@@ -36,4 +36,10 @@ def share_of_samples(rows: Sequence[Row], holds: Callable[[list[Row]], bool]) ->
 
 def chance_of_as_many(count: int, of: int, chance: float) -> float:
     """How likely it is that at least `count` of `of` independent events happen."""
-    return float(sum(comb(of, k) * chance**k * (1 - chance) ** (of - k) for k in range(count, of + 1)))
+    if count <= 0 or chance >= 1:
+        return 1.0
+    if chance <= 0:
+        return 0.0
+    likely = [lgamma(of + 1) - lgamma(k + 1) - lgamma(of - k + 1) for k in range(count, of + 1)]
+    terms = (exp(ways + k * log(chance) + (of - k) * log1p(-chance)) for k, ways in enumerate(likely, count))
+    return min(1.0, sum(terms))

@@ -17,7 +17,7 @@ UNFINISHED = frozenset({"incomplete", "error", "partial", "interrupted", "aborte
 def told_of_the_break(calls: list[Call], *, history: History) -> Iterator[Violation]:
     """A caller whose answer broke off is told: by an error, or by a finish that says so."""
     for call in calls:
-        if is_told(call) or is_whole(call, history):
+        if call.cancelled is not None or is_told(call) or is_whole(call, history):
             continue
         evidence = (call.id, *(exchange.id for exchange in history.attempts([call])))
         if call.ended is None or call.error == "died":

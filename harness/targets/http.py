@@ -10,30 +10,25 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
-import msgspec
 
 from ...fakes.clock import Clock
 from ..placeholders import fill
 from ..protocol import CallEvent, CallRequest, Done, Error, sound
 from ..target_file import HttpCall, Start
 from . import TargetFailed, Witness
-from .callers import caller
+from .asking import Asking
 from .process import Command, Pipes, launch
 from .ready import Ear, answers, listens, told, until_ready
 from .replies import Reading
-from .shape import Selectors, render, values
 from .started import Started
 
 WINDOW_BYTES = 64 * 1024
 """What a connection takes in before a slow caller is felt at the other end."""
 LAST_WORDS = 0.25
 """Wall seconds in which a broken connection may turn out to be the service's end."""
-
-NOBODY = "anonymous"
-"""Who calls when no user is given."""
 
 
 class HttpTarget(Started):
@@ -45,7 +40,6 @@ class HttpTarget(Started):
         self._http = call
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._client: httpx.AsyncClient | None = None
-        self._selectors = None if call.spoken else Selectors(call)
         self._url = ""
 
     async def start(self, places: Mapping[str, str]) -> None:
@@ -71,6 +65,11 @@ class HttpTarget(Started):
             raise TargetFailed(f"{failed}{told(home)}") from failed
         ready = heard if self._start.ready.line is not None else self._answering()
         await until_ready(self._process, home, self._clock, self._start.ready.within, ready)
+
+    @property
+    def asking(self) -> Asking:
+        """How it is asked, where it is running now."""
+        return Asking(self._http, self._url, self._home.places)
 
     async def call(self, request: CallRequest, *, unauthorized: bool = False) -> AsyncIterator[CallEvent]:
         """Make the call and yield what comes back."""
@@ -103,12 +102,13 @@ class HttpTarget(Started):
 
     async def _ask(self, request: CallRequest, unauthorized: bool, tell: Callable[[CallEvent], Any]) -> None:
         assert self._client is not None
+        asking = self.asking
         reading: Reading | None = None
         begun = False
         try:
-            method, url, headers, body = self._request(request, unauthorized=unauthorized)
+            method, url, headers, body = asking.request(request, unauthorized=unauthorized)
             async with self._client.stream(method, url, headers=headers, content=body) as response:
-                reading = self._reading(request, response.status_code, response.headers.get("content-type", ""))
+                reading = asking.reading(request, response.status_code, response.headers.get("content-type", ""))
                 async for data in response.aiter_bytes():
                     for event in reading.feed(data):
                         sound(event)
@@ -135,27 +135,6 @@ class HttpTarget(Started):
             if process.dead.done():
                 kind, message = "died", f"the target has ended: {process.end}"
         return Error(call, kind, message, partial)
-
-    def _request(self, request: CallRequest, *, unauthorized: bool) -> tuple[str, str, dict[str, str], bytes]:
-        http, user = self._http, request.user or NOBODY
-        given = http.unauthorized if unauthorized and http.unauthorized is not None else http.headers
-        places = {**self._home.places, "user": user}
-        headers = {"content-type": "application/json"} | {
-            name.lower(): fill(value, places) for name, value in given.items()
-        }
-        url = fill(self._url, {"user": quote(user, safe="")})
-        if self._selectors is None:
-            spoken = caller(http.spoken)
-            return "POST", url, spoken.HEADERS | headers, msgspec.json.encode(spoken.ask(request, http.model))
-        known = values(request, http.model)
-        url = fill(url, {name: quote(str(known[name]), safe="") for name in ("prompt", "model")})
-        body = render(fill(http.body, self._home.places), known).encode() if http.body is not None else b""
-        return http.method, url, headers, body
-
-    def _reading(self, request: CallRequest, status: int, content_type: str) -> Reading:
-        if self._selectors is None:
-            return caller(self._http.spoken).read(request, status, content_type)
-        return self._selectors.read(request, status, content_type)
 
     async def _answering(self) -> None:
         """Return once the service takes calls, as far as one can see."""

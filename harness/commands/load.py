@@ -1,0 +1,105 @@
+"""`brownout load`: the same promises at full traffic."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+from ...fakes.duration import seconds as read_seconds
+from ...reports import console, write
+from ...reports.results import Results
+from .. import finding, loop
+from ..exits import Exit, exit_of
+from ..load import swarm
+from ..load.profile import named
+from ..load.run import LoadRun, Plan
+from ..scenario import Level
+from . import output
+from .options import FORMATS, option, several
+from .run import version_of
+
+
+class Duration(click.ParamType[float]):
+    """A duration as files have it: 90s, 2m, or seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """In seconds."""
+        try:
+            found = read_seconds(float(str(value)) if str(value).replace(".", "", 1).isdigit() else value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not 0 < found < float("inf"):
+            self.fail("a run takes some time, and ends", param, ctx)
+        return found
+
+
+@click.command()
+@click.argument("target", required=False, envvar="BROWNOUT_TARGET")
+@option("--profile", "name", default="steady", show_default=True, metavar="NAME", help="Users and weather over time.")
+@option("--duration", type=Duration(), metavar="TIME", help="How long users come.  [default: the profile's]")
+@option("--users", type=click.IntRange(1), metavar="N", help="The most at a time.  [default: the profile's]")
+@option("--processes", type=click.IntRange(1), default=1, metavar="N", help="Locust processes.  [default: 1]")
+@option("--locust", default="", metavar="WORDS", help="More of Locust's own options, in quotes.")
+@option("--seed", type=int, help="Every random choice follows from it.  [default: 0]")
+@option("--fail-on", type=click.Choice(["must", "should"]), help="The weakest level that breaks the gate.")
+@option("--report-dir", metavar="DIR", help="Where the reports go.  [default: brownout-report]")
+@option("--report", metavar="LIST", callback=several(FORMATS), help="html,junit,md,json  [default: html,junit,json]")
+@option("--format", "shape", type=click.Choice(["text", "json", "github"]), help="What standard output is written as.")
+def load(
+    target: str | None,
+    name: str,
+    duration: float | None,
+    users: int | None,
+    processes: int,
+    locust: str,
+    seed: int | None,
+    fail_on: str | None,
+    report_dir: str | None,
+    report: tuple[write.Format, ...] | None,
+    shape: str | None,
+) -> None:
+    """Load a target with users while its providers fail, and judge the whole run by the same promises.
+
+    TARGET is as for `brownout run`. Profiles: `brownout list profiles`; what is judged: `brownout list gates`.
+    It needs `pip install 'brownout[load]'`.
+    """
+    profile = named(name).sized(seconds=duration, users=users)
+    swarm.installed()
+    found = finding.find(target, Path.cwd())
+    file = found.read()
+    told = file.run
+    plan = Plan(
+        replace(file, version=version_of(file)),
+        found.name,
+        profile,
+        told.seed if seed is None else seed,
+        processes,
+        tuple(shlex.split(locust)),
+        Level(fail_on or told.fail_on),
+        Path(report_dir or told.report_dir),
+    )
+    results, interrupted = performed(plan)
+    written = write.files(results, plan.report_dir, tuple(dict.fromkeys(("json", *(report or told.report)))))
+    shape = shape or told.format
+    if shape == "json":
+        click.echo(written["json"].read_text("utf-8"), nl=False)
+    else:
+        if shape == "github":
+            output.annotate(results)
+        output.say(results, next(written[kind] for kind in ("html", "md", "json") if kind in written))
+    sys.exit(Exit.INTERRUPTED if interrupted else exit_of(results.gate))
+
+
+def performed(plan: Plan) -> tuple[Results, bool]:
+    """The run, with its progress on a terminal."""
+    for old in plan.report_dir.glob("histories*/*.jsonl"):
+        old.unlink()  # or `brownout judge` would find what another run has left
+    with console.Counting(sys.stderr, f"{plan.profile.users} users, {plan.profile.name}") as live:
+        run = LoadRun(plan, lambda seconds, calls: live.update(seconds, plan.profile.seconds, calls))
+        return loop.run(run.run()), run.interrupted

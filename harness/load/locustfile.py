@@ -1,0 +1,194 @@
+"""The users of a load run, as Locust runs them: `brownout load` starts `locust -f` with this file.
+
+This is the only module that imports Locust, which patches every socket of its process. It is told what to do by the
+environment, and reports every call by a socket; see `wire`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from itertools import count
+from random import Random
+from typing import Any
+
+import gevent
+import msgspec
+from gevent.event import AsyncResult
+from locust import LoadTestShape, User, events, task
+
+from brownout.fakes.clock import RealClock
+from brownout.harness.history import Call
+from brownout.harness.load.http_caller import call_service
+from brownout.harness.load.profile import named
+from brownout.harness.load.wire import (
+    SETTINGS,
+    Began,
+    Hello,
+    Leave,
+    Made,
+    Order,
+    Said,
+    Settings,
+    Told,
+    Welcome,
+    begun,
+    canary,
+    heard,
+    line,
+)
+
+TOLD = msgspec.json.decode(os.environ[SETTINGS], type=Settings)
+PROFILE = named(TOLD.profile).sized(seconds=TOLD.seconds, users=TOLD.users)
+CLOCK = RealClock()
+LONGEST_PAUSE = 5.0
+"""The longest pause between two calls, in average pauses."""
+
+
+class Gone(Exception):  # it is the end, not an error
+    """The caller left, or was made to."""
+
+
+class Desk:
+    """The harness, as its Locust processes see it."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(TOLD.socket)
+        self._writing = threading.Lock()
+        self._waiting: dict[int, AsyncResult] = {}
+        self._numbers = count()
+        self._names = count(1)
+        self._welcome: AsyncResult = AsyncResult()
+        self.say(Hello())
+        gevent.spawn(self._listen)
+        self._worker: int = self._welcome.get()
+
+    def say(self, message: Said) -> None:
+        """Send a line."""
+        with self._writing:
+            self._socket.sendall(line(message))
+
+    def name(self) -> str:
+        """The name of one more user."""
+        return f"u{self._worker + 1}-{next(self._names)}"
+
+    def next_call(self, user: str, *, stream: bool) -> tuple[int, Call]:
+        """A call that is about to be made, and its number."""
+        number = next(self._numbers)
+        return number, begun(canary(TOLD.seed, self._worker, number), user, stream=stream)
+
+    def order(self, number: int, call: Call) -> Told:
+        """Have the harness make a call, and wait for what comes of it."""
+        waiting = self._waiting[number] = AsyncResult()
+        try:
+            self.say(Order(number, call.canary, call.user or "", call.stream))
+            told: Told = waiting.get()
+        except gevent.GreenletExit:
+            self.say(Leave(number))
+            raise
+        finally:
+            del self._waiting[number]
+        return told
+
+    def _listen(self) -> None:
+        with self._socket.makefile("rb") as lines:
+            for text in lines:
+                match heard.decode(text):
+                    case Welcome(worker):
+                        self._welcome.set(worker)
+                    case Told() as told if told.number in self._waiting:
+                        self._waiting[told.number].set(told)
+        os._exit(0)  # nobody is there any more to whom anything could be told
+
+
+class Caller(User):
+    """Asks, reads the answer, thinks for a while, and asks again."""
+
+    abstract = True
+    stream = False
+
+    def on_start(self) -> None:
+        """Not all at once: users come when they like."""
+        self._name = DESKS.desk.name()
+        self._random = Random(f"{TOLD.seed}/{self._name}")
+        gevent.sleep(self._random.uniform(0, PROFILE.pause))
+
+    def wait_time(self) -> float:
+        """How long it thinks."""
+        return min(self._random.expovariate(1 / PROFILE.pause), LONGEST_PAUSE * PROFILE.pause)
+
+    @task
+    def ask(self) -> None:
+        """One call, to its end."""
+        number, call = DESKS.desk.next_call(self._name, stream=self.stream)
+        told = DESKS.desk.order(number, call) if TOLD.asking is None else self._call(TOLD.asking, call)
+        self.environment.events.request.fire(
+            request_type="stream" if self.stream else "plain",
+            name="call",
+            response_time=told.seconds * 1000,
+            response_length=told.characters,
+            exception=None if told.error is None else Gone(told.error),
+        )
+
+    def _call(self, asking: Any, call: Call) -> Told:
+        call.started = CLOCK.nanoseconds()
+        try:
+            with gevent.Timeout(TOLD.patience, False):
+                call_service(asking, call, CLOCK)
+        except gevent.GreenletExit:
+            call.cancelled = CLOCK.nanoseconds()
+            raise
+        finally:
+            if call.ended is None and call.cancelled is None:
+                call.given_up = CLOCK.nanoseconds()
+            DESKS.desk.say(Made(call))
+        over = call.ended or CLOCK.nanoseconds()
+        return Told(0, (over - call.started) / 1e9, call.error if call.ended else "gave up", len(call.text))
+
+
+if TOLD.streamed < 1:
+
+    class PlainCaller(Caller):
+        """Waits for the whole answer."""
+
+        weight = max(1, round(100 * (1 - TOLD.streamed)))
+
+
+if TOLD.streamed > 0:
+
+    class StreamingCaller(Caller):
+        """Reads the answer as it comes."""
+
+        stream = True
+        weight = max(1, round(100 * TOLD.streamed))
+
+
+class Shape(LoadTestShape):
+    """So many users as the profile says."""
+
+    def tick(self) -> tuple[int, float] | None:
+        """How many users there are to be, and how many more a second."""
+        at = self.get_run_time()
+        if at >= PROFILE.seconds:
+            return None
+        users = PROFILE.users_at(at)
+        return users, float(users)
+
+
+class Desks:
+    """The desk of this process: connected to when its users begin, since Locust forks before."""
+
+    desk: Desk
+
+
+DESKS = Desks()
+
+
+@events.test_start.add_listener
+def _begin(environment: Any, **rest: Any) -> None:
+    if type(environment.runner).__name__ == "MasterRunner":
+        return  # it has no users
+    DESKS.desk = Desk()
+    DESKS.desk.say(Began())

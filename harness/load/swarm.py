@@ -1,0 +1,96 @@
+"""Starts Locust, waits for it, and ends it: whatever happens, nothing of it is left."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from ..targets import TargetFailed
+from .wire import SETTINGS, Settings
+
+LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+GRACE = 5.0
+"""Seconds that Locust has to end when it is asked to."""
+LAST_CHARACTERS = 2000
+
+
+class NoLocust(Exception):  # the message says everything
+    """The extra that `brownout load` needs is not installed."""
+
+
+class LocustFailed(TargetFailed):
+    """Locust has ended by itself, in error; the message holds its last lines."""
+
+
+def installed() -> None:
+    """See that Locust is there, without importing it: that would patch every socket of this process."""
+    if importlib.util.find_spec("locust") is None:
+        raise NoLocust("brownout load makes its users with Locust, which is not installed\n  pip install 'brownout[load]'")
+
+
+class Swarm:
+    """One Locust, with all of its processes; what it prints goes to a file."""
+
+    def __init__(self, settings: Settings, log: Path, processes: int = 1, more: Sequence[str] = ()) -> None:
+        self._settings = settings
+        self._log = log
+        self._processes = processes
+        self._more = more
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it, in a session of its own, so that Ctrl-C reaches it by us alone."""
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        env = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+        env[SETTINGS] = msgspec.json.encode(self._settings).decode()
+        with self._log.open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.command(),
+                env=env,
+                cwd=self._log.parent,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def command(self) -> list[str]:
+        """What is run; -P, because a folder may hold a module that is named like one of Locust's."""
+        made = [sys.executable, "-P", "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+        made += ["--exit-code-on-error", "0", "--stop-timeout", f"{self._settings.patience + GRACE:g}"]
+        if self._processes > 1:
+            made += ["--processes", str(self._processes)]
+        return [*made, *self._more]
+
+    async def wait(self) -> None:
+        """Wait for its end; `LocustFailed` where it ended in error."""
+        assert self._process is not None
+        code = await self._process.wait()
+        if code:
+            last = self._log.read_text("utf-8", "replace")[-LAST_CHARACTERS:]
+            raise LocustFailed(f"Locust has ended with code {code}; its last words, in {self._log}:\n{last}")
+
+    async def stop(self) -> None:
+        """End all of it: politely, then firmly."""
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), GRACE)
+        self._signal(signal.SIGKILL)  # its children, too
+        await process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)

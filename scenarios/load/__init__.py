@@ -1,0 +1,1 @@
+"""Profiles of load: traffic and weather over time, one a module."""
