@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 from msgspec import inspect as kinds
@@ -13,7 +13,10 @@ from ..fakes.conversion import describe, nearest
 from ..fakes.duration import written
 from ..fakes.json_schema import fields
 from . import checks, finding
+from .contract import Contract
 from .finding import NotFound
+from .load.profile import Profile, profiles
+from .load.rows import ROWS, Row
 from .scenario import Scenario
 
 PROFILES = {
@@ -28,7 +31,7 @@ def scenarios(rows: Mapping[str, Scenario]) -> Iterator[tuple[str, str]]:
         yield row.id, f"{row.level.value:6} {row.title}"
 
 
-def lists(rows: Mapping[str, Scenario]) -> dict[str, Callable[[], Iterator[tuple[str, str]]]]:
+def lists(rows: Mapping[str, Scenario]) -> dict[str, Callable[[], Iterable[tuple[str, str]]]]:
     """Everything that can be listed."""
     return {
         "scenarios": lambda: scenarios(rows),
@@ -36,7 +39,8 @@ def lists(rows: Mapping[str, Scenario]) -> dict[str, Callable[[], Iterator[tuple
         "checks": lambda: ((name, checks.requirement(check)) for name, check in sorted(checks.load().items())),
         "dialects": lambda: ((name, first_line(dialects.dialect(name))) for name in dialects.NAMES),
         "targets": targets,
-        "profiles": lambda: iter(PROFILES.items()),
+        "profiles": lambda: (*PROFILES.items(), *((one.name, f"load: {one.about}") for one in profiles().values())),
+        "gates": lambda: ((row.id, f"{row.level.value:6} {row.title}") for row in ROWS),
     }
 
 
@@ -55,10 +59,15 @@ def show(name: str, rows: Mapping[str, Scenario]) -> str:
         return "\n".join(_fault(name, faults.load()[name]))
     if name in checks.load():
         return "\n".join(_check(name, checks.load()[name]))
+    if name in profiles():
+        return "\n".join(_profile(profiles()[name]))
+    if (gate := next((row for row in ROWS if row.id == name), None)) is not None:
+        return "\n".join(_gate(gate))
     family = [row for row in rows.values() if row.family == name]
     if family:
         return "\n".join([family[0].family_title, "", *(f"{row.id:32} {row.title}" for row in family)])
-    hint = nearest(name, [*rows, *faults.load(), *checks.load()]) or "`brownout list scenarios|faults|checks`"
+    known = [*rows, *faults.load(), *checks.load(), *profiles(), *(row.id for row in ROWS)]
+    hint = nearest(name, known) or "`brownout list scenarios|faults|checks`"
     raise NotFound(f'no scenario, fault or check is named "{name}"\n  {hint}')
 
 
@@ -113,6 +122,36 @@ def _check(name: str, check: checks.Check) -> Iterator[str]:
     for parameter in own:
         default = "" if parameter.default is parameter.empty else f"  [default: {parameter.default!r}]"
         yield f"  {parameter.name:14}{default}"
+
+
+def _profile(profile: Profile) -> Iterator[str]:
+    yield f"{profile.name}  (a load profile)"
+    yield ""
+    yield profile.about
+    yield ""
+    yield f"takes    {written(profile.seconds)}, and until the last calls end"
+    yield f"users    {profile.users} at the most, each {written(profile.pause)} between two calls on average"
+    since = 0.0
+    for level in profile.levels:
+        yield f"         {since:.0%} to {level.until:.0%} of the time: {round(level.users * profile.users)}"
+        since = level.until
+    for spell in profile.weather:
+        names = ", ".join(faults.name_of(fault) for rule in spell.rules for fault in rule.faults)
+        yield f"weather  {spell.name} at the first provider, {spell.start:.0%} to {spell.end:.0%} of the time: {names}"
+    yield f"run      brownout load TARGET --profile {profile.name}"
+
+
+def _gate(row: Row) -> Iterator[str]:
+    yield f"{row.id}  ({row.level.value}, under load)"
+    yield ""
+    yield row.title
+    if row.why:
+        yield row.why
+    yield ""
+    yield "needs    " + (f"contract.{row.needs}" if row.needs else "nothing: it applies to every target")
+    yield f"check    {row.check}: {checks.requirement(checks.load()[row.check])}"
+    for name, value in row.figures(Contract()).items():
+        yield f"         {name} {value:g}" if isinstance(value, float) else f"         {name} {value}"
 
 
 def first_line(thing: object) -> str:

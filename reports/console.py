@@ -197,7 +197,11 @@ class Counting:
 
     def __init__(self, file: TextIO, about: str) -> None:
         console = Console(file=file, highlight=False, markup=False, emoji=False)
-        columns = (BarColumn(30, complete_style="default"), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+        columns = (
+            BarColumn(30, complete_style="default"),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+        )
         self._about = about
         self._progress = Progress(
             *columns, console=console, refresh_per_second=2, transient=True, disable=not console.is_terminal

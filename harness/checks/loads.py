@@ -25,7 +25,7 @@ SHOWN = 5
 
 @check
 def latency(calls: list[Call], *, history: History, share: float, within: float) -> Iterator[Violation]:
-    """In fair weather this share of all answers, taken whole, is there within the time promised; errors do not count."""
+    """In fair weather this share of all answers is there, whole, within the time promised; errors do not count."""
     answered = [call for call in in_fair_weather(calls, history) if call.done]
     yield from _slow(answered, [call.took or 0.0 for call in answered], share, within, "answers")
 
@@ -118,9 +118,7 @@ def foul_weather(history: History) -> list[tuple[float, float]]:
     return spells if since is None else [*spells, (since, float("inf"))]
 
 
-def _slow(
-    calls: list[Call], waits: list[float], share: float, within: float, what: str
-) -> Iterator[Violation]:
+def _slow(calls: list[Call], waits: list[float], share: float, within: float, what: str) -> Iterator[Violation]:
     enough = max(FEW, round(1 / (1 - share)))
     if len(waits) < enough:
         raise NothingToJudge(f"only {len(waits)} {what} in fair weather; {enough} are needed")
@@ -147,6 +145,5 @@ def _most_tried(made: list[Exchange]) -> tuple[str, ...]:
     counted: dict[str | None, list[Exchange]] = {}
     for exchange in made:
         counted.setdefault(exchange.canary, []).append(exchange)
-    return ids(max(counted.values(), key=len))
-
-
+    most: list[Exchange] = max(counted.values(), key=len)
+    return ids(most)

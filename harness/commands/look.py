@@ -14,7 +14,7 @@ from ...reports import comparison, results
 from .. import finding, manual
 from ..target_file import TargetFile
 
-LISTS = ("scenarios", "faults", "checks", "dialects", "targets", "profiles")
+LISTS = ("scenarios", "faults", "checks", "dialects", "targets", "profiles", "gates")
 SCENARIOS = click.option(
     "--scenarios",
     multiple=True,
@@ -30,7 +30,7 @@ SCENARIOS = click.option(
 @click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text")
 @SCENARIOS
 def list_(what: str, shape: str, scenarios: tuple[Path, ...]) -> None:
-    """List scenarios, faults, checks, dialects, targets or profiles, each in one sentence."""
+    """List scenarios, faults, checks, dialects, targets, profiles or gates of load, each in one sentence."""
     own = finding.own_scenarios() if what == "scenarios" and not scenarios else ()
     found = list(manual.lists(finding.catalogue(*(scenarios or own)))[what]())
     if shape == "json":
@@ -45,7 +45,7 @@ def list_(what: str, shape: str, scenarios: tuple[Path, ...]) -> None:
 @click.argument("name", metavar="ID")
 @SCENARIOS
 def show(name: str, scenarios: tuple[Path, ...]) -> None:
-    """Say what a scenario, a family, a fault or a check does, and why."""
+    """Say what a scenario, a family, a fault, a check, a load profile or a gate does, and why."""
     try:
         told = manual.show(name, finding.catalogue(*scenarios))
     except finding.NotFound:

@@ -119,5 +119,3 @@ class Desk:
                 setattr(call, name, at - self._origin)
         call.chunks = [Chunk(chunk.at - self._origin, chunk.text) for chunk in call.chunks]
         return call
-
-

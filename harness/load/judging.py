@@ -57,7 +57,7 @@ class Found:
         kept = {call.canary for call in shown.calls}
         chosen = set(sorted(canaries - kept)[: max(0, MOST_PROOF - len(kept))])
         shown.calls += [call for call in shelf.calls if call.canary in chosen]
-        shown.exchanges += [x for x in shelf.exchanges if x.canary in chosen or (x.canary is None and x.id in self.proof)]
+        shown.exchanges += [x for x in shelf.exchanges if x.canary in chosen]
 
     def judgement(self) -> Judgement:
         """What the parts come to.

@@ -1,9 +1,9 @@
 """Both sides of a load run: whole on disk, slim in memory.
 
-An exchange with its headers, its body and its pieces takes some 20 kB of memory, and a load run has a hundred thousand
-of them. So what is over is written down at once, into one of a few files by its call's canary, and only what figures
-and curves need is kept. A call and its exchanges always lie in the same file, so a promise about calls is judged file by
-file, on whole records, with one of them in memory.
+An exchange with its headers, its body and its pieces takes much memory, and a load run has a hundred thousand of them.
+So what is over is written down at once, on one of a few shelves by its call's canary, and only what figures and curves
+need is kept. A call and its exchanges always lie on the same shelf, so a promise about calls is judged shelf by shelf,
+on whole records, with one shelf in memory.
 """
 
 from __future__ import annotations
@@ -95,8 +95,6 @@ class Ledger:
 
     def _write(self, record: Record, canary: str | None) -> None:
         write(self._files[zlib.crc32((canary or "").encode()) % len(self._files)], [record])
-
-
 
 
 def _slim_call(call: Call) -> Call:

@@ -13,9 +13,9 @@ from itertools import count
 from random import Random
 from typing import Any
 
-import gevent
+import gevent  # type: ignore[import-untyped]
 import msgspec
-from gevent.event import AsyncResult
+from gevent.event import AsyncResult  # type: ignore[import-untyped]
 from locust import LoadTestShape, User, events, task
 
 from brownout.fakes.clock import RealClock
@@ -170,7 +170,7 @@ class Shape(LoadTestShape):
 
     def tick(self) -> tuple[int, float] | None:
         """How many users there are to be, and how many more a second."""
-        at = self.get_run_time()
+        at: float = self.get_run_time()  # type: ignore[no-untyped-call]
         if at >= PROFILE.seconds:
             return None
         users = PROFILE.users_at(at)
@@ -186,8 +186,8 @@ class Desks:
 DESKS = Desks()
 
 
-@events.test_start.add_listener
-def _begin(environment: Any, **rest: Any) -> None:
+@events.test_start.add_listener  # type: ignore[untyped-decorator]
+def _begin(environment: Any, **_rest: Any) -> None:
     if type(environment.runner).__name__ == "MasterRunner":
         return  # it has no users
     DESKS.desk = Desk()

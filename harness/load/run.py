@@ -139,7 +139,10 @@ class LoadRun:
             others: list[asyncio.Task[None]] = []
             try:
                 await swarm.start()
-                others = [asyncio.ensure_future(self._weather(rig, desk)), asyncio.ensure_future(self._sweep(rig, ledger))]
+                others = [
+                    asyncio.ensure_future(self._weather(rig, desk)),
+                    asyncio.ensure_future(self._sweep(rig, ledger)),
+                ]
                 await swarm.wait()
             except asyncio.CancelledError:
                 self.interrupted = True
@@ -172,7 +175,9 @@ class LoadRun:
         names = [[name_of(fault) for fault in rule.faults] for rule in rules]
         doors = any(isinstance(fault, Door) for rule in rules for fault in rule.faults)
         first = next(iter(rig.fakes.values()))
-        self._note(rig, "weather", rules=names, doors=doors, at=first.fake.name, name="" if spell is None else spell.name)
+        self._note(
+            rig, "weather", rules=names, doors=doors, at=first.fake.name, name="" if spell is None else spell.name
+        )
         await first.change(Weather(rules, self._plan.seed, self._clock.nanoseconds() / 1e9))
 
     async def _sweep(self, rig: Rig, ledger: Ledger) -> None:

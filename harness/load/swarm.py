@@ -33,7 +33,9 @@ class LocustFailed(TargetFailed):
 def installed() -> None:
     """See that Locust is there, without importing it: that would patch every socket of this process."""
     if importlib.util.find_spec("locust") is None:
-        raise NoLocust("brownout load makes its users with Locust, which is not installed\n  pip install 'brownout[load]'")
+        raise NoLocust(
+            "brownout load makes its users with Locust, which is not installed\n  pip install 'brownout[load]'"
+        )
 
 
 class Swarm:

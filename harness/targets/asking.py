@@ -30,9 +30,7 @@ class Asking(msgspec.Struct, dict=True):
     url: str
     places: dict[str, str]
 
-    def request(
-        self, request: CallRequest, *, unauthorized: bool = False
-    ) -> tuple[str, str, dict[str, str], bytes]:
+    def request(self, request: CallRequest, *, unauthorized: bool = False) -> tuple[str, str, dict[str, str], bytes]:
         """Method, URL, headers and body of a call."""
         http, user = self.http, request.user or NOBODY
         given = http.unauthorized if unauthorized and http.unauthorized is not None else http.headers
