@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from math import inf
@@ -128,11 +129,15 @@ class Weather:
     seed: int = 0
     since: float | None = None
     """When it was set, in seconds of the fakes' clock; the first fake that it comes into force at fills it in."""
+    spared: AbstractSet[str] = frozenset()
+    """Canaries of calls that no rule is about; doors are about connections, and spare nobody."""
     _matched: Counter[int] = field(default_factory=Counter)
     _met: Counter[tuple[int, str]] = field(default_factory=Counter)
 
     def faults(self, ask: Ask, now: float) -> tuple[Fault, ...]:
         """The faults that meet an ask; its `random` is then keyed to the rule that won."""
+        if ask.canary in self.spared:
+            return ()
         for number, rule in enumerate(self.rules):
             if rule.door is not None or not rule.when.matches(ask, self._elapsed(now)):
                 continue

@@ -78,6 +78,7 @@ class Stage:
         self._origin = origin
         self.personal: list[Value] = []
         """What no target may let out, and no history may hold."""
+        self._spared: set[str] = set()
         self._random = Random(f"{history.heading.seed}/{history.heading.scenario}/{history.heading.case}")
 
     @property
@@ -106,7 +107,7 @@ class Stage:
         where = {"at": at.fake.name} if at is not None else {}
         self.note("weather", rules=names, doors=doors, **where)
         for fake in self.fakes.values():
-            await fake.change(Weather(rules if at in {None, fake} else (), seed, now))
+            await fake.change(Weather(rules if at in {None, fake} else (), seed, now, self._spared))
 
     def answer(self, **fields: Any) -> None:
         """Let every fake answer differently: the keywords are the fields of `Answer`."""
@@ -241,19 +242,22 @@ class Stage:
         leave_after_chunks: int | None = None,
         patience: float | None = None,
         read_every: float = 0.0,
+        spared: bool = False,
         **fields: Any,
     ) -> Call:
         """One call to the target, to its end.
 
-        The canary is planted in the last message; with that of another call it is the same question. `leave_after`
-        seconds or `leave_after_chunks` chunks make the caller leave early; a caller that takes one chunk every
-        `read_every` seconds is slow. After `patience` seconds (the deadline and five seconds) the harness stops
-        waiting.
+        The canary is planted in the last message; with that of another call it is the same question. A call that is
+        `spared` meets no fault. `leave_after` seconds or `leave_after_chunks` chunks make the caller leave early; a
+        caller that takes one chunk every `read_every` seconds is slow. After `patience` seconds (the deadline and five
+        seconds) the harness stops waiting.
         """
         call = self._new_call(text, messages, stream, user, canary)
         request = CallRequest(call.id, call.messages, stream, user, **fields)
         call.metadata, call.tools = request.metadata, request.tools or []
         self.history.calls.append(call)
+        if spared:
+            self._spared.add(call.canary)
         call.started = self.elapsed()
         waiting = self.contract.deadline + PATIENCE if patience is None else patience
         reader = asyncio.ensure_future(self._read(call, self._target.call(request), leave_after_chunks, read_every))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..harness.checks.answers import reached_the_wire
 from ..harness.checks.processes import comes_to_rest
+from ..harness.company import cooled
 from ..harness.scenario import MUST, Case, scenario
 from ..harness.stage import Stage, expect
 
@@ -25,10 +26,15 @@ async def answers(stage: Stage, stream: bool) -> None:
 async def alive_after(stage: Stage) -> None:
     """After every failure one fair call is answered whole, and within five seconds the target is at rest.
 
-    A poisoned pool, a crashed process or a spinning one outlives the fault that caused it.
+    A poisoned pool, a crashed process or a spinning one outlives the fault that caused it. A breaker that is still open
+    does so as promised: it has its cooldown, and then the call.
     """
     await stage.weather()
     call = await stage.call()
+    breaker = stage.contract.breaker
+    if breaker is not None and call.error is not None and not stage.exchanges(call):
+        await stage.sleep(cooled(breaker))
+        call = await stage.call()
     expect(call).answered()
     end = stage.elapsed() + 5e9
     while (share := await stage.cpu_share(0.25)) is not None and share >= REST and stage.elapsed() < end:

@@ -22,6 +22,7 @@ from ..fakes.weather import always, first
 from ..harness.checks.answers import reached_the_wire
 from ..harness.checks.retries import bounded, prompt_is_sent_once, same_request, tried_again, tried_once
 from ..harness.checks.spacing import spaced
+from ..harness.company import ALONE, company
 from ..harness.scenario import MUST, SHOULD, Case, scenario
 from ..harness.stage import Stage, expect
 
@@ -59,7 +60,8 @@ async def rate_limit_recovers(stage: Stage) -> None:
     Twenty callers meet it, because how long a client waits is partly chance.
     """
     await stage.weather(first(1, RateLimited()), at=stage.primary)
-    calls = await stage.calls(20, every=0.2)
+    async with company(stage) as apart:
+        calls = await stage.calls(20, every=0.2 * apart)
     expect(calls).answered()
     expect(stage.attempts(calls)).to(spaced, at_least=0.5, first=True)
 
@@ -71,8 +73,9 @@ async def attempts_are_bounded(stage: Stage) -> None:
     Attempts that go on after the caller has its error count too.
     """
     await stage.weather(always(Unavailable()))
-    call = await stage.call()
-    await stage.sleep(AFTERWARDS)
+    async with company(stage, every=ALONE):
+        call = await stage.call()
+        await stage.sleep(AFTERWARDS)
     expect(stage.attempts(call)).to(bounded, at_most=stage.contract.max_attempts)
 
 
@@ -162,10 +165,11 @@ async def no_amplification(stage: Stage) -> None:
     request, just when the provider can least bear it.
     """
     await stage.weather(always(Unavailable()))
-    calls = await stage.calls(2)
-    if stage.contract.claims("stream"):
-        calls.append(await stage.call(stream=True))
-    await stage.sleep(AFTERWARDS)
+    async with company(stage):
+        calls = await stage.calls(2)
+        if stage.contract.claims("stream"):
+            calls.append(await stage.call(stream=True))
+        await stage.sleep(AFTERWARDS)
     expect(stage.attempts(calls)).to(bounded, at_most=stage.contract.max_attempts)
 
 
@@ -176,7 +180,8 @@ async def same_body_each_time(stage: Stage) -> None:
     A retry that asks something else is another request, and is paid for as one.
     """
     await stage.weather(first(2, Unavailable()), at=stage.primary)
-    call = await stage.call()
+    async with company(stage, every=ALONE):
+        call = await stage.call()
     stage.about_retries_of(call)
     expect(stage.attempts(call)).to(same_request)
 

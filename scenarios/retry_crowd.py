@@ -9,6 +9,7 @@ from ..fakes.weather import always, first
 from ..harness.checks.crowds import does_not_bunch, does_not_gather, recovers_without_a_herd, spreads_out
 from ..harness.checks.retries import within_retry_budget
 from ..harness.checks.spacing import grows_exponentially
+from ..harness.company import company
 from ..harness.history import Call
 from ..harness.scenario import MUST, SHOULD, scenario
 from ..harness.stage import Stage, expect
@@ -22,16 +23,17 @@ async def exponential(stage: Stage) -> None:
     """The waits between attempts grow exponentially.
 
     Constant and linear waits keep hitting a provider that needs a rest. Forty calls, because how long a client waits is
-    partly chance; in four rounds with fair weather between them, because a retry budget is earned by successes.
+    partly chance. A retry budget is earned by successes: in four rounds, with fair weather between them, or where a
+    breaker is claimed with fair calls beside them.
     """
     if stage.contract.max_attempts < 4:
         stage.does_not_apply(f"{stage.contract.max_attempts} attempts have too few waits to tell how they grow")
-    failing: list[Call] = []
-    for _ in range(4):
+    if stage.contract.breaker is not None:
         await stage.weather(always(Unavailable()))
-        failing += await stage.calls(10)
-        await stage.weather()
-        await stage.calls(40)
+        async with company(stage) as apart:
+            failing = await stage.calls(40, every=0.25 * apart)
+    else:
+        failing = await _four_rounds(stage)
     stage.about_retries_of(failing)
     expect(stage.attempts(failing)).to(grows_exponentially)
 
@@ -44,7 +46,8 @@ async def jitter(stage: Stage) -> None:
     a crowd would look like jitter. Four times over, because a few callers may well come together by chance.
     """
     await stage.weather(first(1, Unavailable()))
-    rounds = [await stage.calls(30, every=0.05) for _ in range(4)]
+    async with company(stage) as apart:
+        rounds = [await stage.calls(30, every=0.05 * apart) for _ in range(4)]
     stage.about_retries_of([call for calls in rounds for call in calls])
     for calls in rounds:
         expect(stage.attempts(calls)).to(does_not_gather)
@@ -75,3 +78,13 @@ async def herd_on_recovery(stage: Stage) -> None:
         await stage.sleep(20.0)
         await stage.weather()
     expect(stage.attempts(load.result())).to(recovers_without_a_herd, rate=float(rate))
+
+
+async def _four_rounds(stage: Stage) -> list[Call]:
+    failing: list[Call] = []
+    for _ in range(4):
+        await stage.weather(always(Unavailable()))
+        failing += await stage.calls(10)
+        await stage.weather()
+        await stage.calls(40)
+    return failing

@@ -93,8 +93,8 @@ MUTANTS = (
         "what the provider said is quoted to the caller",
         (
             retry(
-                "    return AttemptFailed(kind or usual, retry=retry, wait=asked_to_wait(headers))",
-                "    failure = AttemptFailed(kind or usual, retry=retry, wait=asked_to_wait(headers))\n"
+                "    return AttemptFailed(kind or usual, retry=retry, wait=asked_to_wait(headers), down=down)",
+                "    failure = AttemptFailed(kind or usual, retry=retry, wait=asked_to_wait(headers), down=down)\n"
                 '    failure.args = (error.get("message"),)\n'
                 "    return failure",
             ),

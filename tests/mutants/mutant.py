@@ -57,6 +57,11 @@ def errors(old: str, new: str) -> Patch:
     return Patch("errors.py", old, new)
 
 
+def breaker(old: str, new: str) -> Patch:
+    """A replacement in breaker.py."""
+    return Patch("breaker.py", old, new)
+
+
 def retry(old: str, new: str) -> Patch:
     """A replacement in retry.py."""
     return Patch("retry.py", old, new)

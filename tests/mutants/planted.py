@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import breaker_mutants
 import cache_mutants
 import connect_mutants
 import content_mutants
@@ -19,6 +20,7 @@ FAMILIES = (
     control_mutants,
     retry_mutants,
     timeout_mutants,
+    breaker_mutants,
     stream_mutants,
     content_mutants,
     degrade_mutants,

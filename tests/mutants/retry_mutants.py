@@ -59,7 +59,7 @@ MUTANTS = (
     ),
     Mutant(
         "Retry-After is read on 429 only",
-        (retry("wait=asked_to_wait(headers))", "wait=asked_to_wait(headers) if status == 429 else None)"),),
+        (retry("wait=asked_to_wait(headers),", "wait=asked_to_wait(headers) if status == 429 else None,"),),
         ("retry.after-on-503",),
     ),
     Mutant(
@@ -179,7 +179,7 @@ MUTANTS = (
         (
             client(
                 '{"model": self._provider.model, **request}',
-                '{"model": self._provider.model, **request, "seed": id(object()) + int(asyncio.get_running_loop().time() * 1000)}',
+                '{"model": self._provider.model, **request, "seed": int(asyncio.get_running_loop().time() * 1000)}',
             ),
         ),
         ("retry.same-request",),

@@ -57,8 +57,8 @@ MUTANTS = (
         "a cut stream is begun again under the caller's eyes",
         (
             client(
-                "                wait = None if given else self._next_wait(attempt, failure, left)",
-                "                wait = self._next_wait(attempt, failure, left)",
+                "                wait = None if given else self._next_wait(attempt, failure, until)",
+                "                wait = self._next_wait(attempt, failure, until)",
             ),
         ),
         ("stream.no-duplicate", "stream.cut-rst"),
@@ -134,8 +134,8 @@ MUTANTS = (
         "an empty answer is filled with something polite",
         (
             client(
-                "                self._budget.put_back()\n                return\n            except TimeoutError",
-                '                self._budget.put_back()\n                if not given:\n                    yield "How can I help you today?"\n                return\n            except TimeoutError',
+                "                self._budget.put_back()\n                return\n            finally",
+                '                self._budget.put_back()\n                if not given:\n                    yield "How can I help you today?"\n                return\n            finally',
             ),
         ),
         ("stream.empty",),

@@ -8,6 +8,7 @@
     speech.py   how a provider is spoken to; one file for each that does not speak as OpenAI does
     answers.py  what of a reply is an answer
     keys.py     a provider's keys, and which of them are dead
+    breaker.py  when a provider is left alone
     client.py   one provider: attempts, streams
     context.py  whether a prompt fits
     chain.py    one call: a deadline, and who is asked when a provider fails

@@ -1,4 +1,4 @@
-"""One provider: bounded attempts until a given moment, streams whose end is checked."""
+"""One provider: bounded attempts until a given moment, a breaker, streams whose end is checked."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import httpx
 
 from . import answers
 from .anthropic import Anthropic
+from .breaker import Breaker
 from .errors import AttemptFailed, CallFailed
 from .events import Events
 from .keys import Ring
@@ -49,6 +50,7 @@ class Client:
         self._ledger = ledger
         self._budget = Budget()
         self.keys = Ring(provider.keys)
+        self._breaker = Breaker()
         self._http = httpx.AsyncClient(
             base_url=provider.url,
             timeout=TIMEOUT,
@@ -57,11 +59,23 @@ class Client:
 
     async def answer(self, request: dict[str, Any], until: float) -> dict[str, Any]:
         """The whole answer, by a moment of the loop's clock."""
-        try:
-            async with asyncio.timeout_at(until) as deadline:
-                return await self._try(request, deadline)
-        except TimeoutError:
-            raise CallFailed("timeout") from None
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                with self._breaker.attempt():
+                    async with asyncio.timeout_at(until), self._post(request) as (response, bill):
+                        answer = answers.whole(self._speech.reply(answers.parse(await response.aread())))
+                        answer["cost"] = bill.settle(answer["usage"])
+            except TimeoutError:
+                raise CallFailed("timeout") from None
+            except AttemptFailed as failure:
+                wait = self._next_wait(attempt, failure, until)
+                if wait is None:
+                    raise CallFailed(failure.kind) from None
+            else:
+                self._budget.put_back()
+                return answer
+            await asyncio.sleep(wait)
+        raise AssertionError("the last attempt has no next")
 
     async def stream(self, request: dict[str, Any], until: float, end: float) -> AsyncGenerator[str | dict[str, Any]]:
         """The answer's text as it comes, beginning by one moment and ending by another; then what is known of it.
@@ -72,50 +86,37 @@ class Client:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             pieces = self._streamed(request)
             try:
-                while True:
-                    async with asyncio.timeout_at(end if given else until):
-                        piece = await anext(pieces)
-                    given = given or isinstance(piece, str)
-                    yield piece
-            except StopAsyncIteration:
-                self._budget.put_back()
-                return
+                with self._breaker.attempt():
+                    while True:
+                        async with asyncio.timeout_at(end if given else until):
+                            piece = await anext(pieces, None)
+                        if piece is None:
+                            break
+                        given = given or isinstance(piece, str)
+                        yield piece
             except TimeoutError:
                 raise CallFailed("timeout", partial=given) from None
             except AttemptFailed as failure:
-                left = until - asyncio.get_running_loop().time()
-                wait = None if given else self._next_wait(attempt, failure, left)
+                wait = None if given else self._next_wait(attempt, failure, until)
                 if wait is None:
                     raise CallFailed(failure.kind, partial=given) from None
                 await asyncio.sleep(wait)
+            else:
+                self._budget.put_back()
+                return
             finally:
                 await pieces.aclose()
 
-    async def _try(self, request: dict[str, Any], deadline: asyncio.Timeout) -> dict[str, Any]:
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            try:
-                async with self._post(request) as (response, bill):
-                    answer = answers.whole(self._speech.reply(answers.parse(await response.aread())))
-                    answer["cost"] = bill.settle(answer["usage"])
-            except AttemptFailed as failure:
-                left = (deadline.when() or 0.0) - asyncio.get_running_loop().time()
-                wait = self._next_wait(attempt, failure, left)
-                if wait is None:
-                    raise CallFailed(failure.kind) from None
-            else:
-                self._budget.put_back()
-                return answer
-            await asyncio.sleep(wait)
-        raise AssertionError("the last attempt has no next")
-
-    def _next_wait(self, attempt: int, failure: AttemptFailed, left: float) -> float | None:
+    def _next_wait(self, attempt: int, failure: AttemptFailed, until: float) -> float | None:
         """Seconds before the next attempt; None when there is to be none.
 
-        A wait that would end after the deadline is no use to the caller, who is told at once.
+        A wait that would end after the deadline, or before a breaker that is open, is no use to the caller, who is told
+        at once.
         """
-        if not failure.retry or attempt == MAX_ATTEMPTS:
+        if not failure.retry or attempt == MAX_ATTEMPTS or not self._breaker.closed:
             return None
         wait = pause(attempt, failure)
+        left = until - asyncio.get_running_loop().time()
         return wait if wait < left and self._budget.take() else None
 
     async def _streamed(self, request: dict[str, Any]) -> AsyncGenerator[str | dict[str, Any]]:

@@ -27,12 +27,15 @@ class AttemptFailed(Exception):
     """One attempt has failed.
 
     `retry` says whether another may do better, `wait` how many seconds the provider asked to be left alone for, `sent`
-    whether the provider has seen the request at all.
+    whether the provider has seen the request at all, `down` whether it says that the provider is unwell.
     """
 
-    def __init__(self, kind: str, *, retry: bool, wait: float | None = None, sent: bool = True) -> None:
+    def __init__(
+        self, kind: str, *, retry: bool, wait: float | None = None, sent: bool = True, down: bool = True
+    ) -> None:
         super().__init__(kind)
         self.kind = kind
         self.retry = retry
         self.wait = wait
         self.sent = sent
+        self.down = down

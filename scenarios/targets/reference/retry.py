@@ -65,7 +65,8 @@ def refused(status: int, headers: Mapping[str, str], error: Mapping[str, object]
     if headers.get("x-should-retry") in {"true", "false"}:
         retry = headers["x-should-retry"] == "true"
     usual = KINDS.get(status, "provider" if status >= 500 else "invalid")
-    return AttemptFailed(kind or usual, retry=retry, wait=asked_to_wait(headers))
+    down = kind is None and (status >= 500 or status == 408)
+    return AttemptFailed(kind or usual, retry=retry, wait=asked_to_wait(headers), down=down)
 
 
 def asked_to_wait(headers: Mapping[str, str]) -> float | None:

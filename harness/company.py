@@ -1,0 +1,63 @@
+"""Fair calls beside those that a scenario lets fail, so that a breaker has no reason to open.
+
+A breaker that opens after a few failures is right to, and hides what a row about retries has come to see: the attempts
+that are not made. So where the contract claims a breaker, the failing calls have company: calls that no fault meets,
+often enough that neither so many failures follow each other, nor so large a part fails, as the contract says opens it.
+Whatever a breaker counts, calls or attempts, all or the retryable, it stays closed. Where none is claimed nothing is
+done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from .contract import Breaker
+from .stage import Stage
+
+PACE = 0.02
+"""Seconds from one fair call to the next beside a crowd."""
+ALONE = 0.1
+"""The same beside a single call, whose attempts are further apart than that."""
+SHARE = 0.4
+"""The error rate from which on a crowd may come as fast as it likes: its failures are a fifth of all."""
+FEW, FEW_TIMES = 5, 5.0
+"""Where fewer failures open it, a crowd comes so many times further apart: they must not meet by chance."""
+MOST = 200
+"""Fair calls to begin with, at most: what `minimum` asks for, twice over."""
+
+
+@asynccontextmanager
+async def company(stage: Stage, *, every: float = PACE) -> AsyncIterator[float]:
+    """Fair calls, one each so many seconds, for as long as the failing ones go on.
+
+    Yields how many times as far apart as usual the failing calls have to come.
+    """
+    breaker = stage.contract.breaker
+    if breaker is None:
+        yield 1.0
+        return
+    if breaker.opens_after == 1:
+        stage.does_not_apply("a breaker that opens after one failure leaves nothing to try again")
+    over = asyncio.Event()
+
+    async def go_on() -> None:
+        async with asyncio.TaskGroup() as calls:
+            while not over.is_set():
+                calls.create_task(stage.call(spared=True))
+                await stage.sleep(every)
+
+    await stage.calls(min(2 * breaker.minimum, MOST), every=PACE, spared=True)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(go_on())
+        try:
+            few = FEW_TIMES if breaker.opens_after < FEW else 1.0
+            yield max(few, SHARE / (breaker.error_rate or 1.0))
+        finally:
+            over.set()
+
+
+def cooled(breaker: Breaker) -> float:
+    """Seconds after which a breaker that was open a moment ago tries the provider again."""
+    return 1.1 * breaker.cooldown + 0.2
