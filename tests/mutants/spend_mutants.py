@@ -91,8 +91,8 @@ MUTANTS = (
         "a call is paid for once however often it is tried",
         (
             client(
-                "            except AttemptFailed as failure:\n                left = (deadline",
-                "            except AttemptFailed as failure:\n                self._ledger.forget(request)\n                left = (deadline",
+                "            except AttemptFailed as failure:\n                wait = self._next_wait",
+                "            except AttemptFailed as failure:\n                self._ledger.forget(request)\n                wait = self._next_wait",
             ),
             ledger(
                 "    def change(self,",
