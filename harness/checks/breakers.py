@@ -101,6 +101,15 @@ def asked(calls: list[Call], *, history: History, provider: str) -> Iterator[Vio
 
 
 @check
+def stayed_closed(calls: list[Call], *, history: History) -> Iterator[Violation]:
+    """Fair calls beside failing ones are all sent to a provider: who has no breaker that opened has shown the rest."""
+    kept = sum(not history.attempts([call]) for call in calls)
+    if kept:
+        raise NothingToJudge(f"{kept} of {len(calls)} fair calls met an open breaker, so that what fails says nothing")
+    yield from ()
+
+
+@check
 def unaffected(calls: list[Call], *, history: History, dead: str, well: str) -> Iterator[Violation]:
     """Who is not let through to a dead provider is answered by one that is well."""
     kept = [call for call in calls if not history.attempts([call], dead)]

@@ -13,6 +13,7 @@ from brownout.harness.checks.breakers import (
     left_alone,
     opens_again,
     probed_gently,
+    stayed_closed,
     told_at_once,
     unaffected,
 )
@@ -240,6 +241,25 @@ class TestAsked:
         seen = history(*sent("c1", 0.0, **DOWN), *sent("c2", 1.0))
 
         assert [] == list(asked(seen.calls, history=seen, provider="primary"))
+
+
+class TestStayedClosed:
+    def test_calls_that_are_all_sent_keep_the_promise(self) -> None:
+        """
+        Nothing stood between them and the provider.
+        """
+        seen = history(*sent("c1", 0.0), *sent("c2", 1.0))
+
+        assert [] == list(stayed_closed(seen.calls, history=seen))
+
+    def test_a_call_that_is_kept_away_leaves_nothing_to_judge(self) -> None:
+        """
+        The breaker has opened, and nobody knows for what else calls failed.
+        """
+        seen = history(*sent("c1", 0.0), kept_away("c2", 1.0))
+
+        with pytest.raises(NothingToJudge, match="1 of 2 fair calls"):
+            list(stayed_closed(seen.calls, history=seen))
 
 
 class TestUnaffected:
