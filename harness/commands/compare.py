@@ -116,7 +116,7 @@ def save(made: Comparison, folder: Path) -> dict[str, Path]:
 
 def _contender(word: str) -> Contender:
     path = Path(word)
-    if path.is_dir() and (path / "results.json").is_file():
+    if word not in finding.ready_made() and (path / "results.json").is_file():
         path = path / "results.json"
     if path.suffix != ".json":
         found = finding.find(word, Path.cwd())

@@ -172,6 +172,15 @@ class TestUsage:
         assert [5, 2, 2, 2] == codes
         assert not (folder / "brownout-compare").exists()
 
+    def test_a_name_that_ships_is_no_folder(self, folder: Path) -> None:
+        """
+        A folder of reports that is called like a target that ships does not stand in for it.
+        """
+        (folder / "naive").mkdir()
+        (folder / "naive" / "results.json").write_text("{}")
+
+        assert 5 == brownout("compare", "naive", "careful.toml", "--", "no.such-row").exit_code
+
     def test_the_schema_is_published(self) -> None:
         """
         The schema of compare.json is printed.
