@@ -78,7 +78,7 @@ MUTANTS = (
             chain(SHARE, "/ max(1, len(self._links) - place)"),
         ),
         ("degrade.no-ping-pong",),
-        ("retry.*", "timeout.*", "degrade.*"),
+        ("retry.*", "timeout.*", "degrade.*", "context.*"),
     ),
     Mutant(
         "when the fallback has failed the first is asked once more",
@@ -87,7 +87,7 @@ MUTANTS = (
             chain(SHARE, "/ (len(self._links) + 1 - place)"),
         ),
         ("degrade.no-ping-pong",),
-        ("retry.*", "timeout.*", "degrade.*"),
+        ("retry.*", "timeout.*", "degrade.*", "context.*"),
     ),
     Mutant(
         "what the provider said is quoted to the caller",
