@@ -146,6 +146,9 @@ class RequestReader:
         self._listener.headed()
         if self._exact_head_bytes + len(self._url) > MAX_HEAD_BYTES:
             raise _Broken(Refusal(431, f"the head is larger than {MAX_HEAD_BYTES} bytes"))
+        hosts = sum(name == "host" for name, _ in self._headers)
+        if hosts != 1 and self._parser.get_http_version() == "1.1":
+            raise _Broken(Refusal(400, f"the head has {hosts} times Host, and RFC 9112 wants it once"))
         self._declined = bool(self._parser.should_upgrade()) and self._parser.get_method() != b"CONNECT"
         length = header(tuple(self._headers), "content-length") or "0"
         if int(length) > MAX_BODY_BYTES:

@@ -14,7 +14,7 @@ NAMES: dict[Format, str] = {"json": "results.json", "html": "report.html", "juni
 
 
 def files(found: Results, folder: Path, formats: Iterable[Format] = ("html", "junit", "json")) -> dict[Format, Path]:
-    """Write the reports asked for and say where they are; histories are read from the same folder."""
+    """Write the reports asked for and say where they are; histories are read from the same folder, see `carry`."""
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[Format, Path] = {}
     for name in formats:
@@ -29,6 +29,22 @@ def files(found: Results, folder: Path, formats: Iterable[Format] = ("html", "ju
             case "md":
                 path.write_text(markdown.render(found, report=NAMES["html"]), "utf-8")
     return written
+
+
+def carry(found: Results, source: Path, folder: Path) -> list[str]:
+    """Bring the histories that a run's results name beside its reports; those that are nowhere are named.
+
+    The tables and timelines of a report are drawn from them, and its links lead to them.
+    """
+    there, missing = folder_reader(source), []
+    for history in dict.fromkeys(case.history for row in found.results for case in row.cases if case.history):
+        lines, place = there(history), (folder / history).resolve()
+        if lines is None or not place.is_relative_to(folder.resolve()):
+            missing.append(history)
+        elif folder.resolve() != source.resolve():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(lines)
+    return missing
 
 
 def folder_reader(folder: Path) -> Callable[[str], bytes | None]:

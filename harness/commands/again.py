@@ -42,9 +42,10 @@ def judge(histories: tuple[Path, ...], fail_on: str, report_dir: Path | None) ->
     if not paths:
         raise NothingSelected("there are no histories here")
     found = [(path, load_history(path)) for path in paths]
-    results = _results(found, Level(fail_on), report_dir or Path.cwd())
+    results = _results(found, Level(fail_on), root := Path(os.path.commonpath([p.resolve().parent for p in paths])))
     report = None
     if report_dir is not None:
+        write.carry(results, root, report_dir)
         report = write.files(results, report_dir, ("html", "junit", "json"))["html"]
     say(results, report)
     sys.exit(exit_of(results.gate))
@@ -62,6 +63,8 @@ def report(results: tuple[Path, ...], report: tuple[write.Format, ...], report_d
         except msgspec.MsgspecError as error:
             raise BrokenFile(str(path), [(None, f"is no results.json: {error}", "")]) from error
         folder = path.parent if report_dir is None else report_dir
+        if lost := write.carry(found, path.parent, folder):
+            click.echo(f"{len(lost)} histories are not beside {path}: their cases have no tables ({lost[0]})", err=True)
         say(found, next(iter(write.files(found, folder, report).values()), None))
 
 
@@ -94,7 +97,10 @@ def _results(found: list[tuple[Path, History]], level: Level, folder: Path) -> R
 
 
 def _row(row: Scenario | None, histories: list[tuple[Path, History]], folder: Path) -> RowResult:
-    cases = [case_result(history, judged(history), "", os.path.relpath(path, folder)) for path, history in histories]
+    cases = [
+        case_result(history, judged(history), "", os.path.relpath(path.resolve(), folder))
+        for path, history in histories
+    ]
     heading = histories[0][1].heading
     if row is None:
         row = _unknown(heading.scenario, heading.level, heading.title)

@@ -330,6 +330,7 @@ class TestAgain:
         after = {row.id: row.verdict for row in load(folder / "again" / "results.json").results}
         assert before == after
         assert ["seed", "verdict", "report"] == last_lines(result)
+        assert (folder / "again" / "mine.fair.jsonl").is_file()
 
     def test_reports_are_rendered_again(self, folder: Path) -> None:
         """
@@ -342,6 +343,24 @@ class TestAgain:
 
         assert 0 == result.exit_code
         assert {"junit.xml", "report.md"} <= {path.name for path in (folder / "brownout-report").iterdir()}
+
+    def test_reports_elsewhere_carry_what_they_need(self, folder: Path) -> None:
+        """
+        The histories of a report come along, so that its tables are the same; where they are lost, that is said.
+        """
+        brownout("run", "mine.fair")
+        before = (folder / "brownout-report" / "report.html").read_text()
+
+        result = brownout("report", "brownout-report", "--report-dir", "elsewhere", "--report", "html")
+
+        assert "" == result.stderr
+        assert before == (folder / "elsewhere" / "report.html").read_text()
+        assert (folder / "elsewhere" / "histories" / "mine.fair.jsonl").is_file()
+
+        (folder / "brownout-report" / "histories" / "mine.fair.jsonl").unlink()
+        lost = brownout("report", "brownout-report", "--report-dir", "third")
+        assert 0 == lost.exit_code
+        assert "1 histories are not beside brownout-report/results.json" in lost.stderr
 
     def test_what_is_no_history_and_no_result_is_told(self, folder: Path) -> None:
         """

@@ -17,7 +17,7 @@ def keyed(without: str) -> Patch:
 MUTANTS = (
     Mutant(
         "no answer is ever found again",
-        (cache("return kept[1] if kept is not None and", "return kept[1] if kept is not None and not kept and"),),
+        (cache("if kept is None or", "if kept is None or kept or"),),
         ("cache.hit",),
     ),
     Mutant(

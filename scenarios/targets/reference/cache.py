@@ -56,7 +56,9 @@ class Cache:
 
     def _find(self, key: str) -> dict[str, Any] | None:
         kept = self._kept.get(key)
-        return kept[1] if kept is not None and time.monotonic() < kept[0] + TTL else None
+        if kept is None or time.monotonic() >= kept[0] + TTL:
+            return None
+        return {**kept[1], "cost": 0.0}
 
     def _keep(self, key: str, answer: dict[str, Any]) -> None:
         if answer["degraded"] or answer["finish"] != "stop":
