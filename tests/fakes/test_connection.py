@@ -115,7 +115,7 @@ class TestPipelining:
         """
         Who pipelines without end is answered as far as he was read, and the connection is closed.
         """
-        request = b"GET / HTTP/1.1\r\n\r\n"
+        request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
         whole = Head(200, (("content-length", "1"),))
 
         async def ask() -> list[bytes]:
@@ -207,7 +207,7 @@ class TestBodies:
                 raw = RawSocket(server.port)
                 await raw.connect()
                 framing = f"content-length: {MAX_BODY_BYTES + 1}" if announced else "transfer-encoding: chunked"
-                await raw.send(f"POST /v1/chat/completions HTTP/1.1\r\n{framing}\r\n\r\n".encode())
+                await raw.send(f"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n".encode())
                 for _ in range(33 if not announced else 3):
                     await raw.send(
                         (b"" if announced else b"100000\r\n") + bytes(0x100000) + (b"" if announced else b"\r\n")
@@ -298,10 +298,10 @@ class TestMalformed:
                 st.binary(max_size=80),
                 st.sampled_from(
                     [
-                        b"POST /v1/chat/completions HTTP/1.1\r\n",
+                        b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n",
                         b"GET /v1/models HTTP/1.0\r\n",
-                        b"HEAD / HTTP/1.1\r\n",
-                        b"CONNECT a:1 HTTP/1.1\r\n",
+                        b"HEAD / HTTP/1.1\r\nHost: a\r\n",
+                        b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n",
                         b"Content-Length: 3\r\n",
                         b"Transfer-Encoding: chunked\r\n",
                         b"Content-Encoding: gzip\r\n",
@@ -361,7 +361,7 @@ class TestLeaving:
                 await idle.connect()
                 half = RawSocket(server.port)
                 await half.connect()
-                await half.send(b"POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\nhalf")
+                await half.send(b"POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 9\r\n\r\nhalf")
                 await until(lambda: len(server.arrivals) == 3 and len(server.journal) == 2)
                 await until(lambda: server.journal[0].pieces)
                 await server.stop()

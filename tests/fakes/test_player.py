@@ -188,7 +188,7 @@ class TestEnds:
 
         async def ask() -> list[Heard]:
             async with asked(STREAM, Send(b"a"), Wait(0.02), Close()) as (_, raw):
-                await raw.send(b"POST /unread HTTP/1.1\r\ncontent-length: 1000000\r\n\r\n" + b"u" * 100_000)
+                await raw.send(b"POST /unread HTTP/1.1\r\nHost: a\r\ncontent-length: 1000000\r\n\r\n" + b"u" * 100_000)
                 heard = [await raw.hear()]
                 await raw.send(b"u" * 100_000)
                 heard.append(await raw.hear())

@@ -50,7 +50,7 @@ def post(body: bytes, *headers: str) -> bytes:
 def chunked(*chunks: bytes, trailer: bytes = b"") -> bytes:
     """A request whose body comes in chunks."""
     framed = b"".join(b"%x;ext=1\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
-    return b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + framed + b"0\r\n" + trailer + b"\r\n"
+    return b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + framed + b"0\r\n" + trailer + b"\r\n"
 
 
 class TestReading:
@@ -85,11 +85,11 @@ class TestReading:
     @pytest.mark.parametrize(
         ("head", "keep"),
         [
-            ("GET / HTTP/1.1\r\n\r\n", True),
-            ("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", False),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", True),
+            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", False),
             ("GET / HTTP/1.0\r\n\r\n", False),
             ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", True),
-            ("CONNECT provider:443 HTTP/1.1\r\n\r\n", False),
+            ("CONNECT provider:443 HTTP/1.1\r\nHost: a\r\n\r\n", False),
         ],
     )
     def test_what_a_request_wants_of_its_connection(self, head: str, keep: bool) -> None:
@@ -112,7 +112,7 @@ class TestReading:
         """
         A client that waits for 100 Continue is seen to wait until the first byte of its body comes.
         """
-        head = b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-Continue\r\n\r\n"
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-Continue\r\n\r\n"
 
         waiting, _ = read(head)
         sending, _ = read(head, b"a")
@@ -188,11 +188,13 @@ class TestRefusals:
             (b"\x16\x03\x01\x02\x00 a TLS hello", 400),
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
             (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nAccept: */*\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
             (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-            (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-            (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
-            (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1), 413),
-            (b"GET /" + b"a" * MAX_HEAD_BYTES + b" HTTP/1.1\r\n\r\n", 431),
+            (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+            (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
+            (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1), 413),
+            (b"GET /" + b"a" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
             (b"GET / HTTP/1.1\r\nX: " + b"a" * (MAX_HEAD_BYTES + SLICE_BYTES), 431),
             (b"GET / HTTP/1.1\r\n" + b"a:\r\n" * MAX_HEAD_BYTES + b"\r\n", 431),
         ],
@@ -201,7 +203,7 @@ class TestRefusals:
         """
         It gets one refusal with the right status, and nothing behind it is read.
         """
-        reader, heard = read(data, b"GET / HTTP/1.1\r\n\r\n")
+        reader, heard = read(data, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 
         assert [status] == [incoming.refusal.status for incoming in heard.requests if incoming.refusal]
         assert 1 == len(heard.requests)
@@ -214,7 +216,7 @@ class TestRefusals:
         """
         heard = Heard()
         reader = RequestReader(heard)
-        reader.feed(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        reader.feed(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
         chunk = b"100000\r\n" + bytes(0x100000) + b"\r\n"
         for _ in range(33):
             reader.feed(chunk)
