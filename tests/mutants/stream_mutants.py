@@ -105,8 +105,8 @@ MUTANTS = (
         "the stream is collected before it is handed on",
         (
             entry(
-                "        async for piece in pieces:\n            yield piece\n",
-                "        for piece in [piece async for piece in pieces]:\n            yield piece\n",
+                "        async for piece in pieces:\n",
+                "        for piece in [piece async for piece in pieces]:\n",
             ),
         ),
         ("stream.prompt-first-token", "stream.backpressure"),
