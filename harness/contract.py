@@ -168,6 +168,8 @@ class Quota(Table, frozen=True):
     """Tokens a minute."""
     rpd: Count | None = None
     """Requests a day."""
+    window: Period | None = None
+    """How much may leave at once: what the limit gives in this time; the provider's window where not given."""
     queue: bool = False
     """What is over the rate waits; nothing is dropped."""
     per_user: Limits | None = None

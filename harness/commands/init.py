@@ -104,6 +104,7 @@ max_attempts = 4                      # wire attempts of one call at one provide
 # [contract.quota]
 # rpm = 500
 # tpm = 30000
+# window = "1s"                        # what may leave at once; a minute's worth where not given
 # queue = true
 
 # [contract.keys]

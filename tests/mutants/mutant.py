@@ -100,3 +100,8 @@ def ledger(old: str, new: str) -> Patch:
 def masking(old: str, new: str) -> Patch:
     """A replacement in masking.py."""
     return Patch("masking.py", old, new)
+
+
+def limiter(old: str, new: str) -> Patch:
+    """A replacement in limiter.py."""
+    return Patch("limiter.py", old, new)

@@ -11,6 +11,7 @@ import control_mutants
 import degrade_mutants
 import keys_mutants
 import pii_mutants
+import quota_mutants
 import retry_mutants
 import spend_mutants
 import stream_mutants
@@ -30,5 +31,6 @@ FAMILIES = (
     cache_mutants,
     spend_mutants,
     pii_mutants,
+    quota_mutants,
 )
 MUTANTS = tuple(mutant for family in FAMILIES for mutant in family.MUTANTS)

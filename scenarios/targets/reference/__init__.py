@@ -15,6 +15,7 @@
     cache.py    answers that are given again, and callers who share one request
     ledger.py   what may be spent, and what was
     masking.py  personal data stays here, and comes back in the answer
+    limiter.py  how fast a provider may be asked
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from .errors import AttemptFailed, CallFailed
 from .events import Events
 from .keys import Ring
 from .ledger import Bill, Ledger
+from .limiter import Limiter
 from .retry import MAX_ATTEMPTS, Budget, pause, refused
 from .speech import OpenAI, Speech
 
@@ -39,6 +40,8 @@ class Provider:
     keys: tuple[str, ...] = field(repr=False)
     model: str
     dialect: str = "openai"
+    rpm: int = 3_000
+    tpm: int = 12_000_000
 
 
 class Client:
@@ -48,6 +51,7 @@ class Client:
         self._provider = provider
         self._speech = SPEECHES[provider.dialect]
         self._ledger = ledger
+        self._limiter = Limiter(provider.rpm, provider.tpm)
         self._budget = Budget()
         self.keys = Ring(provider.keys)
         self._breaker = Breaker()
@@ -159,12 +163,14 @@ class Client:
 
     @asynccontextmanager
     async def _post(self, request: dict[str, Any]) -> AsyncIterator[tuple[httpx.Response, Bill]]:
+        await self._limiter.turn(request)
         bill = self._ledger.reserve(self._provider.model, request)
         path, body = self._speech.request({"model": self._provider.model, **request})
         key = self.keys.next()
         headers = self._speech.headers(key)
         try:
             async with self._http.stream("POST", path, json=body, headers=headers) as response:
+                self._limiter.learn(response.headers)
                 if response.status_code != 200:
                     bill.release()
                     error = self._speech.error(answers.error_of(await response.aread()))
