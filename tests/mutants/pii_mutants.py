@@ -15,7 +15,7 @@ SAID_GOES_ALONG = (
     entry(ASKED, "_chains[0].ask(both, stream=stream)"),
 )
 SAID_AS_METADATA = '{**request, "metadata": {"said": str(request.said["messages"][-1]["content"])[:500]}}'
-ANSWERED = "async with self._post(request) as response:\n                    answer ="
+ANSWERED = "async with self._post(request) as (response, bill):\n                    answer ="
 
 MUTANTS = (
     Mutant(
@@ -40,8 +40,8 @@ MUTANTS = (
         (
             *SAID_GOES_ALONG,
             client(
-                '        request = {**request, "stream": True,',
-                f'        request = {SAID_AS_METADATA}\n        request = {{**request, "stream": True,',
+                '        request = {**request, "stream": True}',
+                f'        request = {SAID_AS_METADATA}\n        request = {{**request, "stream": True}}',
             ),
         ),
         ("pii.stream",),
