@@ -126,6 +126,7 @@ class Engine:
                     await self._everything()
         except asyncio.CancelledError:
             self.interrupted = True
+            self._unsettled()
             self._unfinished()
         except BaseExceptionGroup as several:
             lost = several.subgroup(NoTargetTime)
@@ -288,6 +289,14 @@ class Engine:
         self._finished.append(finished)
         self._progress(finished)
         return finished.result
+
+    def _unsettled(self) -> None:
+        """Nobody is accused by what would have been run again alone."""
+        for finished in self._finished:
+            if self._unsure(finished) and finished.result.verdict == "fail":
+                doubt = f"{finished.result.reason}; the run was interrupted before this could be seen again alone"
+                finished.result.verdict, finished.result.reason = "inconclusive", doubt
+                finished.result.doubts.insert(0, doubt)
 
     def _unfinished(self) -> None:
         ended = {(finished.scenario.id, finished.result.case) for finished in self._finished}
