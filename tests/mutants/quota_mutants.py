@@ -26,6 +26,7 @@ MUTANTS = (
         "the limits that headers tell are not read",
         (client("                self._limiter.learn(response.headers)\n", ""),),
         ("quota.adapts",),
+        providers=1,
     ),
     Mutant(
         "the limits that headers tell are read once",
@@ -37,6 +38,7 @@ MUTANTS = (
             limiter("        if remaining is not None:\n", "        if False:\n"),
         ),
         ("quota.adapts",),
+        providers=1,
     ),
     Mutant(
         "a line that is long is closed",
@@ -51,6 +53,7 @@ MUTANTS = (
         ),
         ("quota.queues",),
         ("spend.*", "degrade.*"),
+        providers=1,
     ),
     Mutant(
         "who has waited for a second in the line is sent away",
@@ -66,5 +69,6 @@ MUTANTS = (
         ),
         ("quota.queues",),
         ("spend.*", "degrade.*"),
+        providers=1,
     ),
 )
