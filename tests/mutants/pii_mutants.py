@@ -15,7 +15,7 @@ SAID_GOES_ALONG = (
     entry(ASKED, "_chains[0].ask(both, stream=stream)"),
 )
 SAID_AS_METADATA = '{**request, "metadata": {"said": str(request.said["messages"][-1]["content"])[:500]}}'
-ANSWERED = "async with self._post(request) as (response, bill):\n                    answer ="
+ANSWERED = "asyncio.timeout_at(until), self._post(request)"
 
 MUTANTS = (
     Mutant(
