@@ -25,7 +25,25 @@ CONSEQUENCES = {
     "other": "a promise is not kept",
 }
 
-_OF_ROW = {"control.answers": "broken", "degrade.clean-error": "leak", "timeout.cancel-propagates": "money"}
+_UNDER_LOAD = {
+    "load.whole-answers": "wrong",
+    "load.deadline": "hang",
+    "load.key-not-logged": "leak",
+    "load.key-not-returned": "leak",
+    "load.key-not-in-url": "leak",
+    "load.spend": "money",
+    "load.errors": "refused",
+    "load.rate-limited": "load",
+    "load.amplification": "load",
+    "load.bounded": "load",
+    "load.retry-after": "load",
+}
+_OF_ROW = {
+    **_UNDER_LOAD,
+    "control.answers": "broken",
+    "degrade.clean-error": "leak",
+    "timeout.cancel-propagates": "money",
+}
 _OF_FAMILY = {
     "pii": "leak",
     "keys": "leak",

@@ -21,6 +21,7 @@ import jinja2
 from markupsafe import Markup
 
 from . import recall, wording
+from .curves import curves
 from .delivery import Delivery, deliveries
 from .fixes import anchor, fixes, groups
 from .masking import Mask
@@ -100,6 +101,7 @@ def render(results: Results, histories: Reader) -> str:
         families=families(results),
         details=details,
         anchor=anchor,
+        curves=curves(results.load) if results.load else [],
         recall=recall.table,
         style=Markup(style),  # noqa: S704  # our own file
         script=Markup(script),  # noqa: S704  # our own file
@@ -221,9 +223,16 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=_finalized,
     )
-    made.filters |= {"seconds": seconds, "count": wording.count, "path": _path, "one_line": wording.one_line}
+    made.filters |= {
+        "dollars": wording.dollars,
+        "seconds": seconds,
+        "count": wording.count,
+        "path": _path,
+        "one_line": wording.one_line,
+    }
     made.globals |= {
         "SYMBOLS": wording.SYMBOLS,
+        "OUTCOMES": wording.OUTCOMES,
         "WORDS": wording.WORDS,
         "ORDER": wording.ORDER,
         "TELLING": TELLING,

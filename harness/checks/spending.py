@@ -145,7 +145,8 @@ def _capped(
         yield Violation(saw, promised, _crossing(billed, allowed))
         return
     unsent = [call for call in calls if not history.attempts([call])]
-    if not any(call.done for call in calls if call not in unsent):
+    sent = {id(call) for call in calls} - {id(call) for call in unsent}
+    if not any(call.done for call in calls if id(call) in sent):
         raise NothingToJudge("no call was answered before the cap was reached")
     if not unsent and spent < cap:
         raise NothingToJudge(

@@ -167,6 +167,30 @@ INVARIANTS = (
         lambda contract: {"followed": False},
         idle=True,
     ),
+    Row(
+        "load.key-not-logged",
+        MUST,
+        "No key stands in what the target writes, however much it has to log.",
+        "not_logged",
+        "history",
+        whole=True,
+    ),
+    Row(
+        "load.key-not-returned", MUST, "No key reaches a caller, in an answer or in an error.", "not_returned", "calls"
+    ),
+    Row("load.key-not-in-url", MUST, "No key stands in the URL of a request.", "not_in_url", "attempts"),
+    Row(
+        "load.spend",
+        MUST,
+        "What is billed stays under the cap, whoever calls at the same time.",
+        "within_cap",
+        "history",
+        lambda contract: {"at_once": True},
+        needs="spend.cap",
+        whole=True,
+        idle=True,
+        why="Callers who ask at the same moment all see that something is left.",
+    ),
 )
 
 ROWS = (*GATES, *INVARIANTS)

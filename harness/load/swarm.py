@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,14 @@ def installed() -> None:
         raise NoLocust(
             "brownout load makes its users with Locust, which is not installed\n  pip install 'brownout[load]'"
         )
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody has: two load runs on one machine must not meet."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
 
 
 class Swarm:
@@ -69,7 +78,16 @@ class Swarm:
         made = [sys.executable, "-P", "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
         made += ["--exit-code-on-error", "0", "--stop-timeout", f"{self._settings.patience + GRACE:g}"]
         if self._processes > 1:
-            made += ["--processes", str(self._processes)]
+            port = str(free_port())
+            made += [
+                "--processes",
+                str(self._processes),
+                "--master-bind-host",
+                "127.0.0.1",
+                "--master-host",
+                "127.0.0.1",
+            ]
+            made += ["--master-bind-port", port, "--master-port", port]
         return [*made, *self._more]
 
     async def wait(self) -> None:
