@@ -62,7 +62,9 @@ class Plan:
         profile = self.profile
         words = ["brownout", "load", self.file_name, "--profile", profile.name, "--users", str(profile.users)]
         words += ["--duration", f"{profile.seconds:g}s", *(["--processes", str(self.processes)] * (self.processes > 1))]
-        return shlex.join([*words, "--seed", str(self.seed), *(["--", *self.locust] if self.locust else [])])
+        return shlex.join(
+            [*words, "--seed", str(self.seed), *(["--locust", shlex.join(self.locust)] if self.locust else [])]
+        )
 
     @property
     def streamed(self) -> float:
@@ -196,6 +198,6 @@ class LoadRun:
         zero = self._clock.epoch() - (self._clock.nanoseconds() - rig.origin) / 1e9
         keys = {name: [fingerprint(key) or "" for key in server.fake.keys] for name, server in rig.fakes.items()}
         return Heading(
-            "load", plan.profile.name, "must", plan.profile.about, plan.file.name, plan.file.contract, plan.seed, zero,
+            "load", "", "must", plan.profile.about, plan.file.name, plan.file.contract, plan.seed, zero,
             keys=keys,
         )  # fmt: skip

@@ -1,0 +1,228 @@
+"""Real Locust, real targets, a few seconds each."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from brownout.harness.history import load as load_history
+from brownout.harness.load import swarm
+from brownout.harness.load.wire import Settings
+from brownout.reports.results import Results, load
+
+pytestmark = pytest.mark.slow
+
+DIRECT = """
+name = "direct"
+[call.http]
+url = "http://127.0.0.1:{port}/v1/chat/completions"
+headers = {{ Authorization = "Bearer {{primary.key}}" }}
+[providers.primary]
+dialect = "openai"
+model = "gpt-4o-mini"
+port = {port}
+[contract]
+deadline = 5
+[contract.stream]
+"""
+
+
+def brownout(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command, to its end."""
+    return subprocess.run(  # noqa: S603  # our own command
+        [sys.executable, "-m", "brownout.harness.cli", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def ran(folder: Path, *words: str) -> tuple[Results, subprocess.CompletedProcess[str]]:
+    """A load run, and what is in its results."""
+    done = brownout(folder, "load", *words, "--report", "html,junit,md")
+    assert (folder / "brownout-report" / "results.json").exists(), done.stderr
+    return load(folder / "brownout-report" / "results.json"), done
+
+
+def verdicts(results: Results) -> dict[str, str]:
+    """Every row's."""
+    return {row.id: row.verdict for row in results.results}
+
+
+def direct(folder: Path) -> str:
+    """A target that is a provider itself: what calls a service by HTTP calls the fake."""
+    port = swarm.free_port()
+    path = folder / "direct.toml"
+    path.write_text(DIRECT.format(port=port))
+    return str(path)
+
+
+def test_the_reference_stands_steady_traffic(tmp_path: Path) -> None:
+    """
+    In fair weather it breaks no promise, each call is one request, and both sides of every call are in the history.
+    """
+    results, done = ran(tmp_path, "reference", "--profile", "steady", "--duration", "6s", "--users", "8")
+    told = results.load
+    history = load_history(tmp_path / "brownout-report" / "load.jsonl")
+
+    assert told is not None
+    assert "fail" not in verdicts(results).values(), done.stdout
+    assert told.calls == told.exchanges == len(history.calls) == len(history.exchanges)
+    assert {call.canary for call in history.calls} == {x.canary for x in history.exchanges}
+    assert {"answered": told.calls} == told.outcomes
+    assert told.latency["streams"].count + told.latency["answers"].count == told.calls
+    assert 0 < told.microdollars == told.points[-1].microdollars
+    assert "not_applicable" == verdicts(results)["load.retry-after"]
+    page = (tmp_path / "brownout-report" / "report.html").read_text()
+    assert "How long an answer took" in page
+    assert "load.whole-answers" in (tmp_path / "brownout-report" / "junit.xml").read_text()
+
+
+def test_the_reference_stands_an_outage(tmp_path: Path) -> None:
+    """
+    While its provider is down it breaks no promise that holds for every call.
+    """
+    words = ("--profile", "outage-under-load", "--duration", "9s", "--users", "8", "--seed", "3")
+    results, done = ran(tmp_path, "reference", *words)
+
+    assert "fail" not in verdicts(results).values(), done.stdout
+    for row in ("load.bounded", "load.whole-answers", "load.deadline"):
+        assert "pass" == verdicts(results)[row], done.stdout
+    assert results.load is not None
+    assert ["outage"] == [spell.name for spell in results.load.weather]
+
+
+def test_naive_passes_parts_off_as_whole_in_an_outage(tmp_path: Path) -> None:
+    """
+    It never looks at a status: refused streams reach their callers as answers, and the proof can be judged again.
+    """
+    words = ("--profile", "outage-under-load", "--duration", "9s", "--users", "8", "--report-dir", "brownout-report")
+    results, done = ran(tmp_path, "naive", *words)
+    again = brownout(tmp_path, "judge", "brownout-report/histories/load.whole-answers.jsonl")
+
+    assert 1 == done.returncode
+    assert "fail" == verdicts(results)["load.whole-answers"]
+    assert ["load.whole-answers"] == [row for row, verdict in verdicts(results).items() if verdict == "fail"]
+    assert 1 == again.returncode, again.stdout
+
+
+def test_a_service_is_called_by_several_locust_processes(tmp_path: Path) -> None:
+    """
+    Two Locust processes call a service by themselves; no canary and no name of a user comes twice.
+    """
+    results, done = ran(tmp_path, direct(tmp_path), "--duration", "4s", "--users", "8", "--processes", "2")
+    history = load_history(tmp_path / "brownout-report" / "load.jsonl")
+
+    assert "fail" not in verdicts(results).values(), done.stdout
+    assert {"u1", "u2"} == {(call.user or "").partition("-")[0] for call in history.calls}
+    assert (
+        len(history.calls) == len({call.canary for call in history.calls}) == len({x.canary for x in history.exchanges})
+    )
+    assert any(call.stream and call.chunks for call in history.calls)
+
+
+@pytest.mark.parametrize("kind", ["reference", "service"])
+def test_interruption_leaves_reports_and_no_process(tmp_path: Path, kind: str) -> None:
+    """
+    Ctrl-C ends a run with 130: what had come until then is judged, and neither Locust nor the target is left.
+    """
+    target = direct(tmp_path) if kind == "service" else "reference"
+    words = [sys.executable, "-m", "brownout.harness.cli", "load", target, "--duration", "100s", "--users", "4"]
+    process = subprocess.Popen(  # noqa: S603  # our own command
+        words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    log = tmp_path / "brownout-report" / "locust.log"
+    while not (log.exists() and "All users spawned" in log.read_text()):
+        assert process.poll() is None, process.communicate()
+    below = _children(process.pid)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    assert 130 == process.returncode, err
+    assert "The run was interrupted." in out
+    assert below
+    assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
+    assert load(tmp_path / "brownout-report" / "results.json").interrupted
+
+
+def test_without_locust_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Without Locust the command ends with 2 and says what to install.
+    """
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util as u\nf = u.find_spec\nu.find_spec = lambda n, *a: None if n == 'locust' else f(n, *a)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = brownout(tmp_path, "load", "reference")
+
+    assert 2 == done.returncode
+    assert "pip install 'brownout[load]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--profile", "stead"], 'did you mean "steady"'),
+        (["--duration", "soon"], "soon"),
+        (["--duration", "0"], "a run takes some time"),
+    ],
+)
+def test_what_makes_no_sense_is_told(tmp_path: Path, words: list[str], said: str) -> None:
+    """
+    An unknown profile and a length that is none end with 2, and say what would have been right.
+    """
+    done = brownout(tmp_path, "load", "reference", *words)
+
+    assert 2 == done.returncode
+    assert said in done.stderr
+
+
+def test_a_locust_that_cannot_run_says_why(tmp_path: Path) -> None:
+    """
+    When Locust ends in error so does the run, with 4 and Locust's own words.
+    """
+    done = brownout(tmp_path, "load", "reference", "--locust", "--no-such-option")
+
+    assert 4 == done.returncode
+    assert "no-such-option" in done.stderr
+
+
+def test_results_can_go_anywhere(tmp_path: Path) -> None:
+    """
+    On standard output the results are JSON, where they are asked for.
+    """
+    words = ("load", direct(tmp_path), "--duration", "2s", "--users", "2", "--format", "json")
+    done = brownout(tmp_path, *words)
+
+    assert "steady" == msgspec.json.decode(done.stdout.encode(), type=Results).profile
+    github = brownout(tmp_path, *words[:-1], "github")
+    assert "verdict" in github.stdout
+
+
+async def test_a_swarm_that_was_never_started_stops(tmp_path: Path) -> None:
+    """
+    There is nothing to stop, and nothing happens.
+    """
+    settings = Settings("nowhere", "steady", 1.0, 1, 0.0, 1.0, 0, None)
+
+    await swarm.Swarm(settings, tmp_path / "log").stop()
+
+
+def _children(pid: int) -> set[int]:
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+        if parent == pid:
+            found |= {int(folder.name), *_children(int(folder.name))}
+    return found - {os.getpid()}
