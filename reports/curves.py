@@ -111,7 +111,8 @@ def _ticks(load: LoadResult) -> list[tuple[float, str]]:
     length = _length(load)
     step = _nice(length / TICKS)
     return [
-        (round(100 * number * step / length, 2), seconds(number * step)) for number in range(int(length / step) + 1)
+        (round(100 * number * step / length, 2), seconds(number * step) if number else "0")
+        for number in range(int(length / step) + 1)
     ]
 
 
