@@ -126,7 +126,7 @@ async def fallback_price(stage: Stage) -> None:
     await spending.call(SHORTEST)
     await stage.weather(always(Refuse()), at=first_one)
     await spending.until_refused(crowd=5)
-    expect(stage.history).to(within_cap, at_once=True)
+    expect(stage.history).to(within_cap, at_once=True, billed_at=second.fake.name)
 
 
 @scenario("spend.per-user", MUST, needs="spend.per_user", heals=False, seconds=10, source=COST)

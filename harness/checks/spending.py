@@ -35,16 +35,20 @@ def within_cap(
     at_once: bool = False,
     usual: list[str] | None = None,
     estimated: float = 0.0,
+    billed_at: str | None = None,
 ) -> Iterator[Violation]:
     """What is billed in one period stays under the cap.
 
     It may be missed by the overshoot that is promised; else by one call where the target is paid afterwards or several
     callers came `at_once`: the dearest, or the dearest of the `usual` ones. Where nobody can know what was billed it
-    may be missed by the share of the cap that is `estimated`.
+    may be missed by the share of the cap that is `estimated`. Where it is about what `billed_at` one provider was
+    billed, that has to be something.
     """
     spend = contract.spend
     if spend is None or spend.cap is None:
         raise NothingToJudge("no cap is promised")
+    if billed_at is not None and not any(x.microdollars for x in history.exchanges if x.fake == billed_at):
+        raise NothingToJudge(f"nothing was billed at {billed_at}")
     yield from _capped(history, history.exchanges, history.calls, spend.cap, spend, at_once, usual, estimated)
 
 

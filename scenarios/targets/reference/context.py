@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-WINDOWS = {"gpt-4o-mini": 128_000, "gpt-4.1": 1_047_576, "claude-sonnet-4-5": 200_000}
+WINDOWS = {
+    "gpt-4o": 128_000,
+    "gpt-4o-mini": 128_000,
+    "gpt-4.1": 1_047_576,
+    "gpt-4.1-mini": 1_047_576,
+    "claude-haiku-4-5": 200_000,
+    "claude-sonnet-4-5": 200_000,
+}
 """The most tokens of input and output together."""
 UNKNOWN = 8_000
 """The window of a model that is not known."""

@@ -49,6 +49,15 @@ class TestWithinCap:
         """
         assert [("$0.001200 billed for 5 calls", ("x3",))] == found(bought(300, 300, 300, 300))
 
+    def test_what_is_billed_elsewhere_proves_nothing(self) -> None:
+        """
+        A cap that was kept without a single bill of the provider in question is nothing to judge.
+        """
+        with pytest.raises(NothingToJudge, match="nothing was billed at secondary"):
+            found(bought(300, 300), billed_at="secondary")
+
+        assert [] == found(bought(300, 300), billed_at="primary")
+
     def test_a_cap_that_is_kept(self) -> None:
         """
         Three calls of 300 and a refusal keep it, and so does what rounding adds.
