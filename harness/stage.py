@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from random import Random
 from string import ascii_lowercase, digits
 from typing import Any, NoReturn
@@ -21,11 +21,10 @@ from ..fakes.faults import Door, name_of
 from ..fakes.journal import Exchange, fingerprint
 from ..fakes.server import FakeServer
 from ..fakes.weather import Rule, Weather
-from .checks import Check
-from .checks.answers import answered, ended
 from .clock import WarpClock
 from .contract import Contract
-from .history import Call, Expectation, History, Incident, hear
+from .expecting import Attempts, Expect, Subject
+from .history import Call, History, Incident, hear
 from .pii.drawing import Value
 from .pii.people import Person, decoys, people
 from .protocol import CallEvent, CallRequest, ChunkEvent
@@ -37,23 +36,11 @@ PATIENCE = 5.0
 """Seconds past the deadline after which the harness stops waiting for a call."""
 
 
-LAST_WORDS = 0.5
-"""Wall seconds in which what was printed is read."""
-
-
 class DoesNotApply(Exception):
     """The scenario is about nothing that this target does."""
 
 
 _stage: ContextVar[Stage] = ContextVar("stage")
-
-
-@dataclass(frozen=True, slots=True)
-class Attempts:
-    """The exchanges that carry the calls' canaries; None means every exchange there was."""
-
-    calls: tuple[str, ...] | None
-    fake: str | None
 
 
 class Stage:
@@ -134,7 +121,7 @@ class Stage:
     async def hear(self) -> None:
         """Wait until what the target has written by now, into its log files too, has been read."""
         with self._in_real_time():
-            await self.clock.sleep(3 * LOOK_EVERY)
+            await self.clock.sleep(5 * LOOK_EVERY)
 
     async def kill(self) -> None:
         """End the target as a power cut does: `kill -9`, for it and for everything that it started.
@@ -221,10 +208,6 @@ class Stage:
         finally:
             if warped is not None:
                 warped.rate = rate
-
-    async def hear_out(self) -> None:
-        """Wait until what the target has printed, or written into a log file, has been read."""
-        await self.clock.sleep(LAST_WORDS * self.clock.rate)
 
     async def sleep(self, seconds: float) -> None:
         """Let target time pass."""
@@ -336,7 +319,7 @@ class Stage:
 
     def expect(self, subject: Subject) -> Expect:
         """What is to hold of calls, of attempts, or of the whole history."""
-        return Expect(self, subject)
+        return Expect(self.history, subject)
 
     def new_canary(self) -> str:
         """A canary that no call has had."""
@@ -366,39 +349,6 @@ class Stage:
                     return
                 if read_every:
                     await self.clock.sleep(read_every)
-
-
-Subject = Call | Sequence[Call] | Attempts | History
-
-
-class Expect:
-    """Writes down what is to hold; it is judged when the scenario is over."""
-
-    def __init__(self, stage: Stage, subject: Subject) -> None:
-        self._stage = stage
-        match subject:
-            case Attempts(calls, fake):
-                self._of, self._calls, self._fake = "attempts", calls, fake
-            case History():
-                self._of, self._calls, self._fake = "history", None, None
-            case Call():
-                self._of, self._calls, self._fake = "calls", (subject.id,), None
-            case _:
-                self._of, self._calls, self._fake = "calls", tuple(call.id for call in subject), None
-
-    def to(self, check: Check, **params: Any) -> Expect:
-        """The check is to find nothing."""
-        calls = None if self._calls is None else list(self._calls)
-        self._stage.history.expectations.append(Expectation(check.__name__, self._of, calls, self._fake, params))
-        return self
-
-    def answered(self) -> Expect:
-        """The callers got the whole answer."""
-        return self.to(answered)
-
-    def ended(self, within: float | None = None) -> Expect:
-        """The callers have an answer or an error by the deadline, or `within` seconds."""
-        return self.to(ended, within=self._stage.contract.deadline if within is None else within)
 
 
 def expect(subject: Subject) -> Expect:
