@@ -77,9 +77,10 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure how exact target time is, and what it costs."""
+    """Measure how exact target time is and what it costs, and what a load run costs the harness."""
     session.install(wheel(session), "requests", "-c", CONSTRAINTS)
     session.run("python", str(ROOT / "bench" / "warp.py"), *session.posargs)
+    session.run("python", str(ROOT / "bench" / "load.py"))
 
 
 @nox.session

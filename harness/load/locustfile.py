@@ -121,7 +121,9 @@ class Caller(User):
 
     @task
     def ask(self) -> None:
-        """One call, to its end."""
+        """One call, to its end; none where the run has ended while it was thinking."""
+        if DESKS.over:
+            return
         number, call = DESKS.desk.next_call(self._name, stream=self.stream)
         told = DESKS.desk.order(number, call) if TOLD.asking is None else self._call(TOLD.asking, call)
         self.environment.events.request.fire(
@@ -181,6 +183,8 @@ class Desks:
     """The desk of this process: connected to when its users begin, since Locust forks before."""
 
     desk: Desk
+    over = False
+    """Whether no more calls are to be made."""
 
 
 DESKS = Desks()
@@ -192,3 +196,8 @@ def _begin(environment: Any, **_rest: Any) -> None:
         return  # it has no users
     DESKS.desk = Desk()
     DESKS.desk.say(Began())
+
+
+@events.test_stopping.add_listener  # type: ignore[untyped-decorator]
+def _end(**_rest: Any) -> None:
+    DESKS.over = True
