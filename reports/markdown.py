@@ -10,8 +10,20 @@ from collections.abc import Iterator
 
 from . import recall
 from .fixes import Fix, fixes
-from .results import Results
-from .wording import ORDER, SYMBOLS, WORDS, count, counts, families, gate_sentence, gate_verdict, one_line, seconds
+from .results import LoadResult, Results
+from .wording import (
+    ORDER,
+    SYMBOLS,
+    WORDS,
+    count,
+    counts,
+    dollars,
+    families,
+    gate_sentence,
+    gate_verdict,
+    one_line,
+    seconds,
+)
 
 MOST_FIXES = 10
 MARKS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "not_applicable": "⚪"}
@@ -40,6 +52,8 @@ def _lines(results: Results, report: str | None) -> Iterator[str]:
         yield ""
     if (found_table := recall.telling(results)) is not None:
         yield from _recall(found_table)
+    if results.load is not None:
+        yield from _load(results.load)
     yield from _families(results)
     yield from _doubts(results)
     yield f"Seed {results.seed}, {seconds(results.wall_seconds)}, brownout {code(results.brownout)}."
@@ -66,6 +80,22 @@ def _recall(found: recall.Table) -> Iterator[str]:
     yield "|---|" + "--:|" * (len(found.head) - 1)
     for line in found.lines:
         yield "| " + " | ".join(map(escape, line)) + " |"
+    yield ""
+
+
+def _load(load: LoadResult) -> Iterator[str]:
+    """The figures of a load run; the curves are in the page."""
+    each = f", {load.exchanges / load.calls:.2f} requests for each" if load.calls else ""
+    about = f"{count(load.calls, 'call')}{each}, {load.errors:,} failed, {dollars(load.microdollars)} billed"
+    yield f"Profile {code(load.profile)}, {count(load.users, 'user')} for {seconds(load.seconds)}: {about}."
+    yield ""
+    yield "| | number | p50 | p95 | p99 |"
+    yield "|---|--:|--:|--:|--:|"
+    for name, latency in load.latency.items():
+        figures = (latency.p50, latency.p95, latency.p99)
+        if latency.count:
+            told = " | ".join("" if figure is None else seconds(figure) for figure in figures)
+            yield f"| {name} | {latency.count:,} | {told} |"
     yield ""
 
 

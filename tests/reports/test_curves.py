@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from brownout.reports import html
+from brownout.reports import html, markdown
 from brownout.reports.curves import curves
 from brownout.reports.results import Latency, LoadPoint, LoadResult, LoadSpell, Results
 
@@ -69,6 +69,23 @@ def test_what_is_behind_and_below_fits_the_run() -> None:
     assert (0.0, "0") == panel.ticks[0]
     assert (100.0, "20 s") == panel.ticks[-1]
     assert panel.summary.startswith("Calls that began: calls a second at most 0.5 /s")
+
+
+def test_markdown_has_the_figures(run: Results) -> None:
+    """
+    Markdown says what was measured, in a table, for a load run and for no other.
+    """
+    load = run_of(LoadPoint(0.0, 4))
+
+    text = markdown.render(msgspec.structs.replace(run, load=load))
+
+    assert (
+        "Profile `steady`, 5 users for 1.00 s: 4 calls, 1.25 requests for each, 1 failed, $0 billed."
+        in text.replace("for 1 s", "for 1.00 s")
+    )
+    assert "| answers | 3 | 0.50 s | 1 s | 1.50 s |" in text
+    assert "| streams" not in text
+    assert "Profile" not in markdown.render(run)
 
 
 def test_the_page_of_a_load_run_draws_it(run: Results) -> None:
