@@ -100,10 +100,12 @@ class LoadRun:
             ledger.close()
             logs = rig.logs
             frame = History(heading, logs=logs, events=sorted([*self._events, *rig.events], key=lambda one: one.at))
-            known = [row.expectation(heading.contract) for row in rows.ROWS]
+            found, experienced = judged(rows.ROWS, ledger, frame, plan.report_dir, plan.repeat)
+            # What the run gave no occasion for is not expected of its history either.
+            said = {row.id for row in found if row.verdict != "not_applicable"}
+            known = [row.expectation(heading.contract) for row in rows.ROWS if row.id in said]
             frame.expectations = [expectation for expectation in known if expectation is not None]
             ledger.save(plan.report_dir / WHOLE, frame, logs)
-            found, experienced = judged(rows.ROWS, ledger, frame, plan.report_dir, plan.repeat)
             load = curves.told(ledger, frame, plan.profile, experienced, spent, WHOLE)
         version = plan.file.version
         return Results(

@@ -73,7 +73,10 @@ def test_the_reference_stands_steady_traffic(tmp_path: Path) -> None:
     told = results.load
     history = load_history(tmp_path / "brownout-report" / "load.jsonl")
 
+    again = brownout(tmp_path, "judge", "brownout-report/load.jsonl")
+
     assert told is not None
+    assert again.returncode == done.returncode, again.stdout
     assert "fail" not in verdicts(results).values(), done.stdout
     assert told.calls == told.exchanges == len(history.calls) == len(history.exchanges)
     assert {call.canary for call in history.calls} == {x.canary for x in history.exchanges}
