@@ -298,6 +298,45 @@ class VertexMessages(Messages):
         return error["status"], error["message"]
 
 
+class Cohere(Language):
+    """Cohere's chat, in the second version of its API."""
+
+    dialect = "cohere"
+    model = "command-a-03-2025"
+    sentinel = b"data: [DONE]\n\n"
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """One path for all."""
+        return "/v2/chat"
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """One message of a user."""
+        limit = {} if most is None else {"max_tokens": most}
+        return {"model": model, "messages": [{"role": "user", "content": text}], "stream": stream, **limit, **more}
+
+    def words(self, body: bytes, *, streamed: bool) -> str:
+        """Of all content that is text."""
+        if not streamed:
+            content = json.loads(body)["message"].get("content", ())
+        else:
+            deltas = [event["delta"] for event in events(body) if event.get("type") == "content-delta"]
+            content = [delta["message"]["content"] for delta in deltas]
+        return "".join(item.get("text") or "" for item in content)
+
+    def finishes(self, body: bytes, *, streamed: bool) -> list[str]:
+        """The reason for its end; an error is none of the answer's own."""
+        if not streamed:
+            return [json.loads(body)["finish_reason"]]
+        ends = [event["delta"] for event in events(body) if event.get("type") == "message-end"]
+        return [end["finish_reason"] for end in ends if "error" not in end]
+
+    def error(self, body: bytes) -> tuple[str, str]:
+        """There is no word for an error but its message, in a refusal's body or at the end of a stream."""
+        value = json.loads(body)
+        message = value["message"] if "message" in value else value["delta"]["error"]
+        return message, message
+
+
 LANGUAGES: dict[str, Language] = {
     "openai": Chat(),
     "openai-responses": Responses(),
@@ -307,6 +346,7 @@ LANGUAGES: dict[str, Language] = {
     "gemini": Gemini(),
     "vertex": Vertex(),
     "vertex-anthropic": VertexMessages(),
+    "cohere": Cohere(),
 }
 """Every one of them; the first of a dialect has the dialect's name."""
 WRITING = {name: language for name, language in LANGUAGES.items() if language.writes}

@@ -158,6 +158,12 @@ def claude(answer: Answer = QUICK, *, newest: bool = False, **fake: Any) -> Prov
     return Provider(language.fake(**fake), answer, language=language)
 
 
+def cohere(answer: Answer = QUICK, **fake: Any) -> Provider:
+    """A provider that speaks Cohere's dialect."""
+    language = LANGUAGES["cohere"]
+    return Provider(language.fake(**fake), answer, language=language)
+
+
 def google(answer: Answer = QUICK, *, dialect: str = "gemini", **fake: Any) -> Provider:
     """A provider that speaks one of Google's dialects."""
     language = LANGUAGES[dialect]
