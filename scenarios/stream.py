@@ -122,7 +122,9 @@ async def cut_in_event(stage: Stage, fault: Fault) -> None:
     await _broken_stream(stage, fault)
 
 
-@scenario("stream.no-sentinel", MUST, needs="stream", streamed=True, dialects=("openai", "azure_openai", "mistral"))
+@scenario(
+    "stream.no-sentinel", MUST, needs="stream", streamed=True, dialects=("openai", "azure_openai", "mistral", "cohere")
+)
 async def no_sentinel(stage: Stage) -> None:
     """A whole answer with its finish reason is delivered promptly, though the sentinel is missing.
 

@@ -26,6 +26,7 @@ UNKNOWN_TO_THE_CLIENT = {
     "ChatCompletion": {"metadata"},  # client 2.x
     "Response": {"store"},
     "ResponseFunctionCallArgumentsDoneEvent": {"name"},  # client 3.x
+    "ChatMessageStartEventDeltaMessage": {"content", "tool_plan", "tool_calls", "citations"},  # Cohere's
 }
 
 

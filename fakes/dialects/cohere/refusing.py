@@ -126,7 +126,7 @@ def _check_tools(body: dict[str, Any]) -> None:
     tools = body.get("tools", [])
     for number, tool in enumerate(tools):
         at = f"tools[{number}].function"
-        function = tool.get("function") if isinstance(tool, dict) else None
+        function: Any = tool.get("function") if isinstance(tool, dict) else None
         of_type(at, function, dict)
         of_type(f"{at}.name", function.get("name"), str)
         _check_schema(f"{at}.parameters", {} if function.get("parameters") is None else function["parameters"])
