@@ -12,6 +12,7 @@ nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
 CONSTRAINTS = str(ROOT / "constraints.txt")
+SIDE_BY_SIDE = ["-n", "4", "--dist", "worksteal", "-m", "not whole"]
 
 
 def wheel(session: nox.Session) -> str:
@@ -48,10 +49,17 @@ def tests(session: nox.Session) -> None:
     session.env["COVERAGE_FILE"] = str(ROOT / ".coverage")
     session.env["COVERAGE_RCFILE"] = str(ROOT / "pyproject.toml")
     session.run("coverage", "erase")
-    arguments = session.posargs or ["-n", "4", "--dist", "worksteal", "--ignore=tests/browser", "tests"]
+    arguments = session.posargs or [*SIDE_BY_SIDE, "--ignore=tests/browser", "tests"]
     session.run("coverage", "run", "-m", "pytest", "-c", "tests/pytest.ini", *arguments)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", *(["--fail-under=0"] if session.posargs else []))
+
+
+@nox.session
+def targets(session: nox.Session) -> None:
+    """Judge the targets that ship by the whole catalogue, in real time and with nothing else to do."""
+    session.install(f"{wheel(session)}[test]", "-c", CONSTRAINTS)
+    session.run("pytest", "-c", "tests/pytest.ini", "-m", "whole", *(session.posargs or ["tests/scenarios"]))
 
 
 @nox.session
@@ -107,6 +115,5 @@ def minimums(session: nox.Session) -> None:
     session.install("uv", "-c", CONSTRAINTS)
     built = wheel(session)
     session.run("uv", "pip", "install", "--resolution", "lowest-direct", "--python", session.bin, f"{built}[test]")
-    session.run(
-        "pytest", "-c", "tests/pytest.ini", "-n", "4", "--ignore=tests/browser", *(session.posargs or ["tests"])
-    )
+    given = session.posargs or ["tests"]
+    session.run("pytest", "-c", "tests/pytest.ini", *SIDE_BY_SIDE, "--ignore=tests/browser", *given)

@@ -1,4 +1,4 @@
-"""The targets that ship, judged by the whole catalogue in real time."""
+"""The targets that ship, judged in real time: here by what needs no quiet machine, by `nox -s targets` by it all."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ DOES_NOT_LOOK_AT_THE_STATUS_OF_A_STREAM = {
 }
 BOUNDS_NO_ANSWER = {"context.max-tokens-set"}
 PARSES_LINES_OF_ONE_SHAPE = {"stream.comments", "stream.framing"}
-# A busy machine may be too slow to tell what a crowd does, and here all other tests run beside; it accuses nobody.
+# A busy machine may be too slow to tell what a crowd does; it accuses nobody.
 CROWDS = {"retry.budget", "retry.exponential", "retry.herd-on-recovery", "retry.jitter", "timeout.no-starvation"}
 NAIVE_FAILS = (
     DOES_NOT_TRY_AGAIN
@@ -82,12 +82,18 @@ ANTHROPIC_FAILS = {
     # `_models.py`: answers are constructed and never validated
     "content.wrong-type",
 }
-FAMILIES = frozenset({"control", "retry", "timeout", "stream", "content"})
+SPOKEN = frozenset({"control", "retry", "timeout", "stream", "content"})
+"""The families that have been traced in every dialect."""
+CALM = frozenset({"control", "stream", "content", "context"})
+"""The families whose verdicts do not hang on how busy the machine is; all other tests run beside."""
 OTHER_DIALECTS = {"anthropic": ("claude-haiku-4-5", "claude-sonnet-4-5")}
 """Dialects that the reference speaks beside its own, each with a model for each provider."""
+WHOLE = pytest.mark.whole
+COVERED = [pytest.param(CALM, id="calm"), pytest.param(None, id="whole", marks=WHOLE)]
+SPOKEN_COVERED = [pytest.param(CALM & SPOKEN, id="calm"), pytest.param(SPOKEN, id="whole", marks=WHOLE)]
 
 
-def judged(target: str, folder: Path, families: frozenset[str] | None = None, dialect: str | None = None) -> Results:
+def judged(target: str, folder: Path, families: frozenset[str] | None, dialect: str | None = None) -> Results:
     """The results of the whole catalogue, or of some families; with a dialect, of the same target speaking that."""
     rows = tuple(row for row in scenario.load().values() if families is None or row.family in families)
     file = read(finding.READY_MADE / f"{target}.toml")
@@ -100,52 +106,58 @@ def judged(target: str, folder: Path, families: frozenset[str] | None = None, di
     return asyncio.run(Engine(Plan(file, target, rows, report_dir=folder)).run())
 
 
+def of(rows: set[str], families: frozenset[str] | None) -> list[str]:
+    """Those of the rows that are of the families."""
+    return sorted(row for row in rows if families is None or row.partition(".")[0] in families)
+
+
+def broken(results: Results) -> list[tuple[str, str]]:
+    """Rows that fail, and rows, crowds apart, that cannot be judged."""
+    return [
+        (row.id, row.reason)
+        for row in results.results
+        if row.verdict == "fail" or (row.verdict == "inconclusive" and row.id not in CROWDS)
+    ]
+
+
 @pytest.mark.slow
-def test_naive_fails_exactly_what_its_code_earns(tmp_path: Path) -> None:
+@pytest.mark.parametrize("families", COVERED)
+def test_naive_fails_exactly_what_its_code_earns(families: frozenset[str] | None, tmp_path: Path) -> None:
     """
     Every row that `naive` fails is one whose reason stands in its code, and none of those passes.
     """
-    results = judged("naive", tmp_path)
+    results = judged("naive", tmp_path, families)
 
-    assert sorted(NAIVE_FAILS) == sorted(row.id for row in results.results if row.verdict == "fail")
+    assert of(NAIVE_FAILS, families) == sorted(row.id for row in results.results if row.verdict == "fail")
 
 
 @pytest.mark.slow
-def test_the_reference_passes_all_that_it_claims(tmp_path: Path) -> None:
+@pytest.mark.parametrize("families", COVERED)
+def test_the_reference_passes_all_that_it_claims(families: frozenset[str] | None, tmp_path: Path) -> None:
     """
     The positive control has no row that fails, and none, crowds apart, that cannot be judged.
     """
-    results = judged("reference", tmp_path)
-
-    assert [] == [
-        (row.id, row.reason)
-        for row in results.results
-        if row.verdict == "fail" or (row.verdict == "inconclusive" and row.id not in CROWDS)
-    ]
+    assert [] == broken(judged("reference", tmp_path, families))
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("families", SPOKEN_COVERED)
 @pytest.mark.parametrize("dialect", OTHER_DIALECTS)
-def test_the_reference_passes_in_every_dialect(dialect: str, tmp_path: Path) -> None:
+def test_the_reference_passes_in_every_dialect(dialect: str, families: frozenset[str], tmp_path: Path) -> None:
     """
     Speaking another dialect, the same integration keeps the same promises.
     """
-    results = judged("reference", tmp_path, FAMILIES, dialect)
-
-    assert [] == [
-        (row.id, row.reason)
-        for row in results.results
-        if row.verdict == "fail" or (row.verdict == "inconclusive" and row.id not in CROWDS)
-    ]
+    assert [] == broken(judged("reference", tmp_path, families, dialect))
 
 
 @pytest.mark.slow
-def test_the_official_client_of_anthropic_fails_what_its_source_earns(tmp_path: Path) -> None:
+@pytest.mark.parametrize("families", SPOKEN_COVERED)
+def test_the_official_client_of_anthropic_fails_what_its_source_earns(families: frozenset[str], tmp_path: Path) -> None:
     """
     Every row that `anthropic-sdk` fails, crowds apart, is one whose reason stands in its source; none of those passes.
     """
-    results = judged("anthropic-sdk", tmp_path, FAMILIES)
+    results = judged("anthropic-sdk", tmp_path, families)
 
-    assert sorted(ANTHROPIC_FAILS) == sorted(
+    assert of(ANTHROPIC_FAILS, families) == sorted(
         row.id for row in results.results if row.verdict == "fail" and row.id not in CROWDS
     )
