@@ -73,7 +73,7 @@ async def error_in_200(stage: Stage, case: tuple[Fault, bool]) -> None:
     "content.no-choices",
     MUST,
     cases={
-        "plain": Case(False, dialects=("openai", "azure_openai", "gemini", "vertex", "mistral")),
+        "plain": Case(False, dialects=("openai", "azure_openai", "gemini", "vertex", "mistral", "openai_compatible")),
         "no-blocks": Case(True, dialects=("anthropic", "bedrock", "cohere")),
     },
     source="Anthropic documentation: an empty list of content blocks is a model that had nothing to say",

@@ -102,7 +102,7 @@ async def fallback_rejects(stage: Stage, complaint: Fault) -> None:
     needs="fallback.chain",
     cases={
         "errors": (ServerError(), False),
-        "empty-answer": Case((NoChoices(), False), dialects=("openai", "azure_openai")),
+        "empty-answer": Case((NoChoices(), False), dialects=("openai", "azure_openai", "openai_compatible")),
         "streamed": Case((Cut(0, how="fin"), True), streamed=True),
     },
     seconds=20,

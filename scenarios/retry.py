@@ -112,7 +112,10 @@ async def not_on_client_error(stage: Stage, fault: Fault) -> None:
     MUST,
     cases={
         "insufficient_quota": Case(QuotaExhausted(), dialects=("openai", "azure_openai")),
-        "billing": Case(QuotaExhausted(), dialects=("anthropic", "gemini", "vertex", "bedrock", "cohere", "mistral")),
+        "billing": Case(
+            QuotaExhausted(),
+            dialects=("anthropic", "gemini", "vertex", "bedrock", "cohere", "mistral", "openai_compatible"),
+        ),
         "spend-limit": Case(QuotaExhausted(kind="enforced_spend_limit_reached"), dialects=("anthropic",)),
     },
     source="OpenAI documentation: insufficient_quota is no rate limit, waiting does not help; Anthropic: spend limits",
@@ -133,7 +136,7 @@ async def not_on_quota_exhausted(stage: Stage, fault: Fault) -> None:
     cases={
         "policy": Case(
             ContentPolicy(),
-            dialects=("openai", "anthropic", "gemini", "vertex", "bedrock", "cohere", "mistral"),
+            dialects=("openai", "anthropic", "gemini", "vertex", "bedrock", "cohere", "mistral", "openai_compatible"),
         ),
         "content-filter": Case(ContentPolicy(), dialects=("azure_openai",)),
     },

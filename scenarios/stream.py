@@ -123,7 +123,11 @@ async def cut_in_event(stage: Stage, fault: Fault) -> None:
 
 
 @scenario(
-    "stream.no-sentinel", MUST, needs="stream", streamed=True, dialects=("openai", "azure_openai", "mistral", "cohere")
+    "stream.no-sentinel",
+    MUST,
+    needs="stream",
+    streamed=True,
+    dialects=("openai", "azure_openai", "mistral", "cohere", "openai_compatible"),
 )
 async def no_sentinel(stage: Stage) -> None:
     """A whole answer with its finish reason is delivered promptly, though the sentinel is missing.
@@ -202,7 +206,9 @@ async def joined_frames(stage: Stage) -> None:
         "pings": Pings(),
         "retry-fields": RetryFields(),
         # Where events have types at all.
-        "unknown-events": Case(UnknownEvents(every=3), dialects=("openai", "azure_openai", "anthropic", "cohere")),
+        "unknown-events": Case(
+            UnknownEvents(every=3), dialects=("openai", "azure_openai", "anthropic", "cohere", "openai_compatible")
+        ),
     },
     source=SSE,
 )

@@ -97,7 +97,7 @@ class Chat(Language):
     def finishes(self, body: bytes, *, streamed: bool) -> list[str]:
         """Of all choices."""
         choices = self._choices(body) if streamed else json.loads(body)["choices"]
-        return [choice["finish_reason"] for choice in choices if choice["finish_reason"]]
+        return [choice["finish_reason"] for choice in choices if choice.get("finish_reason")]
 
     def error(self, body: bytes) -> tuple[str, str]:
         """The code, or else the type."""
@@ -107,6 +107,22 @@ class Chat(Language):
     def _choices(self, body: bytes) -> Iterator[dict[str, Any]]:
         for event in events(body):
             yield from event.get("choices", ())
+
+
+class Compatible(Chat):
+    """Chat completions of a provider that is not OpenAI."""
+
+    dialect = "openai_compatible"
+
+    def __init__(self, provider: str) -> None:
+        self.model = f"{provider}/llama-3.3-70b"  # type: ignore[misc]
+
+    def error(self, body: bytes) -> tuple[str, str]:
+        """The code or the type where there is one; a bare server has a message and nothing else."""
+        error = json.loads(body)["error"]
+        if isinstance(error, str):
+            return error, error
+        return str(error.get("code") or error["type"]), error["message"]
 
 
 class Responses(Language):
@@ -347,6 +363,8 @@ LANGUAGES: dict[str, Language] = {
     "vertex": Vertex(),
     "vertex-anthropic": VertexMessages(),
     "cohere": Cohere(),
+    "openai_compatible": Compatible("bare"),
+    **{f"openai_compatible-{name}": Compatible(name) for name in ("openrouter", "groq", "together", "ollama", "vllm")},
 }
 """Every one of them; the first of a dialect has the dialect's name."""
 WRITING = {name: language for name, language in LANGUAGES.items() if language.writes}

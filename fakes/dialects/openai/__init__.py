@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote
 
 from ...answer import find_canary
 from ...ask import Ask, Request, Trouble
@@ -62,7 +63,7 @@ class OpenAI(Speaker):
     def understand(self, ask: Ask) -> None:
         """Fill in what the request asks for as far as it can be read."""
         if ask.route in {"models.get", "models.delete"}:
-            ask.model = ask.about
+            ask.model = ask.about = unquote(ask.about or "")  # clients quote the slashes in names
         if ask.route not in BODIES:
             return
         ask.body = json_value(ask.request.body)
