@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from brownout.fakes.ask import Ask, Request
 from brownout.fakes.dialects import Dialect, dialect
 from brownout.fakes.fake import Fake
 from brownout.fakes.script import End, Head, Op, Send, header
+from brownout.fakes.journal import Exchange
 from brownout.fakes.server import FakeServer
 from brownout.harness.targets.sse import EventReader, ServerSentEvent
 
@@ -150,6 +152,16 @@ def serving(fake: Fake | None = None, answer: Answer = QUICK) -> Iterator[FakeSe
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()
+
+
+def billed(server: FakeServer) -> Exchange:
+    """The last exchange when it is over: a client may have its answer before the server has closed the books on it."""
+    exchange = server.journal[-1]
+    for _ in range(5000):
+        if exchange.ended:
+            return exchange
+        time.sleep(0.001)
+    raise AssertionError(f"{exchange.id} never ended")
 
 
 def claude(answer: Answer = QUICK, *, newest: bool = False, **fake: Any) -> Provider:

@@ -15,7 +15,7 @@ from anthropic.types import ErrorResponse, Message, MessageTokensCount, ModelInf
 from anthropic.types.messages import DeletedMessageBatch, MessageBatch, MessageBatchIndividualResponse
 from languages import LANGUAGES
 from pydantic import BaseModel
-from speaking import KEY, MESSAGES, QUICK, claude, serving
+from speaking import KEY, MESSAGES, QUICK, billed, claude, serving
 
 from brownout.fakes.answer import Answer, BatchRun, Pace, ToolCall
 from brownout.fakes.ask import Ask, Trouble
@@ -117,10 +117,10 @@ class TestMessages:
         """
         made = client.messages.create(**ASK)
 
-        billed = server.journal[-1]
+        exchange = billed(server)
         assert [("text", WHOLE)] == [(block.type, getattr(block, "text", None)) for block in made.content]
         assert ("end_turn", None) == (made.stop_reason, made.stop_sequence)
-        assert (billed.input_tokens, billed.output_tokens) == (made.usage.input_tokens, made.usage.output_tokens)
+        assert (exchange.input_tokens, exchange.output_tokens) == (made.usage.input_tokens, made.usage.output_tokens)
         assert made._request_id
         assert made._request_id.startswith("req_011")
 
@@ -260,11 +260,11 @@ class TestMessages:
         else:
             usage = client.messages.create(**asked).usage
 
-        billed = server.journal[-1]
+        exchange = billed(server)
         assert (50, 30) == (usage.cache_read_input_tokens, usage.cache_creation_input_tokens)
-        assert billed.input_tokens == usage.input_tokens + 80
+        assert exchange.input_tokens == usage.input_tokens + 80
         plain = 2 * usage.input_tokens + 10 * usage.output_tokens
-        assert plain + round(50 * 0.1 + 30 * 2.5) == billed.microdollars
+        assert plain + round(50 * 0.1 + 30 * 2.5) == exchange.microdollars
 
     async def test_asynchronous(self, aclient: AsyncAnthropic) -> None:
         """
@@ -290,10 +290,10 @@ class TestTheRest:
         Tokens are counted as the meter bills them, and counting costs nothing.
         """
         counted = client.messages.count_tokens(model=MODEL, messages=ASK["messages"], tools=[WEATHER])
-        assert 0 == server.journal[-1].microdollars
-        billed = client.messages.create(**ASK, tools=[WEATHER])
+        assert 0 == billed(server).microdollars
+        made = client.messages.create(**ASK, tools=[WEATHER])
 
-        assert counted.input_tokens == billed.usage.input_tokens
+        assert counted.input_tokens == made.usage.input_tokens
 
     def test_models(self, client: Anthropic) -> None:
         """

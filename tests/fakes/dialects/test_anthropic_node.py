@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from languages import LANGUAGES
-from speaking import KEY, MESSAGES, QUICK, serving
+from speaking import KEY, MESSAGES, QUICK, billed, serving
 
 from brownout.fakes.answer import Answer, ToolCall
 from brownout.fakes.ask import Ask, Trouble
@@ -113,7 +113,7 @@ class TestNode:
         Text, stop reason and usage are those that the fake has sent, in the newest version of the API.
         """
         said = node(stream=stream)
-        exchange = server.journal[-1]
+        exchange = billed(server)
 
         assert (WHOLE, "end_turn") == (said["text"], said["stop"])
         assert (exchange.input_tokens, exchange.output_tokens) == (

@@ -11,7 +11,7 @@ import pytest
 from google import genai
 from google.genai import errors, types
 from google.oauth2.credentials import Credentials
-from speaking import QUICK, serving
+from speaking import QUICK, billed, serving
 
 from brownout.fakes.answer import Answer, ToolCall
 from brownout.fakes.ask import TROUBLES, Trouble
@@ -96,7 +96,7 @@ class TestFair:
         ]
         usage = found[-1].usage_metadata
         assert usage is not None
-        assert server.journal[0].output_tokens == usage.candidates_token_count
+        assert billed(server).output_tokens == usage.candidates_token_count
 
     @pytest.mark.parametrize("fault", [SplitBytes(), JoinedFrames()])
     def test_a_stream_in_any_segments(self, server: FakeServer, fault: Any) -> None:
