@@ -17,8 +17,8 @@ from brownout.fakes.answer import Answer, Pace, find_canary
 from brownout.fakes.ask import Ask, Request
 from brownout.fakes.dialects import Dialect, dialect
 from brownout.fakes.fake import Fake
-from brownout.fakes.script import End, Head, Op, Send, header
 from brownout.fakes.journal import Exchange
+from brownout.fakes.script import End, Head, Op, Send, header
 from brownout.fakes.server import FakeServer
 from brownout.harness.targets.sse import EventReader, ServerSentEvent
 

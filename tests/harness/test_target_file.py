@@ -122,7 +122,14 @@ class TestRead:
         file = read(path)
 
         assert not list(jsonschema.Draft202012Validator(schema).iter_errors(data))
-        absent = {"call.command", "call.python", "providers.*.tls", "providers.*.intercept", "contract.observe.otlp"}
+        absent = {
+            "call.command",
+            "call.python",
+            "install",
+            "providers.*.tls",
+            "providers.*.intercept",
+            "contract.observe.otlp",
+        }
         absent |= {"call.http.dialect", "start.ready.line", "start.ready.port", "contract.jobs.submit.method"}
         absent |= {"contract.quota.per_user.tpm", "contract.quota.per_user.rpd", "contract.jobs.status.method"}
         absent |= {"contract.jobs.submit.headers", "contract.jobs.status.headers"}
