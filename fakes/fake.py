@@ -45,7 +45,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 # Whose models a cloud serves too, under the same names.
-RESOLD = {"vertex": ("gemini", "anthropic")}
+RESOLD = {"vertex": ("gemini", "anthropic"), "azure_openai": ("openai",)}
 
 PUBLIC = "sk-brownout-"
 """How every key begins: no secret, as with real ones."""

@@ -353,6 +353,30 @@ class Cohere(Language):
         return message, message
 
 
+class Azure(Chat):
+    """Chat completions of a deployment on Azure."""
+
+    dialect = "azure_openai"
+
+    def credentials(self, key: str | None) -> Headers:
+        """The key in a header of Azure's own."""
+        return (("api-key", key),) if key else ()
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """The deployment is part of the path."""
+        return f"/openai/deployments/{model}/chat/completions?api-version=2024-10-21"
+
+
+class AzureResponses(Responses):
+    """Responses on Azure, where callers may come with a token."""
+
+    dialect = "azure_openai"
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """As at OpenAI, behind another door."""
+        return "/openai/v1/responses"
+
+
 LANGUAGES: dict[str, Language] = {
     "openai": Chat(),
     "openai-responses": Responses(),
@@ -362,6 +386,8 @@ LANGUAGES: dict[str, Language] = {
     "gemini": Gemini(),
     "vertex": Vertex(),
     "vertex-anthropic": VertexMessages(),
+    "azure_openai": Azure(),
+    "azure_openai-responses": AzureResponses(),
     "cohere": Cohere(),
     "openai_compatible": Compatible("bare"),
     **{f"openai_compatible-{name}": Compatible(name) for name in ("openrouter", "groq", "together", "ollama", "vllm")},

@@ -66,7 +66,7 @@ class OpenAI(Speaker):
             ask.model = ask.about = unquote(ask.about or "")  # clients quote the slashes in names
         if ask.route not in BODIES:
             return
-        ask.body = json_value(ask.request.body)
+        ask.body = self.parsed(ask)
         read_body(ask)
         match ask.route:
             case "chat":
@@ -81,6 +81,10 @@ class OpenAI(Speaker):
             case "moderations":
                 moderations.read(ask)
 
+    def parsed(self, ask: Ask) -> Any:
+        """The value in the request's body."""
+        return json_value(ask.request.body)
+
     def refuse(self, ask: Ask, trouble: Trouble) -> Sequence[Op]:
         """OpenAI's way of saying no."""
         row = troubles.row(trouble)
@@ -93,11 +97,15 @@ class OpenAI(Speaker):
 
     def error_envelope(self, ask: Ask, trouble: Trouble) -> bytes:
         """The error object in its envelope."""
-        return troubles.envelope(ask, trouble, limits.request_id(ask))
+        return json_bytes({"error": self.error(ask, trouble)})
+
+    def error(self, ask: Ask, trouble: Trouble) -> dict[str, Any]:
+        """The error object."""
+        return troubles.error(ask, trouble, limits.request_id(ask))
 
     def midstream_error(self, ask: Ask, trouble: Trouble, sent: int = 0) -> Send:
         """The event that tells of an error inside a stream, after `sent` events."""
-        error = troubles.error(ask, trouble, limits.request_id(ask))
+        error = self.error(ask, trouble)
         if ask.route != "responses":
             return sse(json_bytes({"error": error}), "error")
         if trouble.kind in NESTED:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from .. import refusing
 from ..refusing import Row
-from ..wire import json_bytes
 
 if TYPE_CHECKING:
     from ...ask import Ask, Trouble
@@ -160,7 +159,7 @@ def row(trouble: Trouble) -> Row:
 
 def error(ask: Ask, trouble: Trouble, request_id: str) -> dict[str, str | None]:
     """The error object."""
-    found, said = row(trouble), _said(ask, trouble, request_id)
+    found, said = row(trouble), places(ask, trouble, request_id)
     if found is TROUBLES["rate_limited_tokens"] and _asked(ask) > ask.quota.tokens.limit:
         found = TROUBLES["request_over_limit"]
     return {
@@ -171,32 +170,8 @@ def error(ask: Ask, trouble: Trouble, request_id: str) -> dict[str, str | None]:
     }
 
 
-def envelope(ask: Ask, trouble: Trouble, request_id: str) -> bytes:
-    """The error object in its envelope."""
-    return json_bytes({"error": error(ask, trouble, request_id)})
-
-
-def masked(key: str | None) -> str:
-    """A key as OpenAI repeats it: its first eight and last four characters, stars between; a short one all stars."""
-    if key is None or len(key) <= 16:
-        return "*" * len(key or "")
-    return f"{key[:8]}{'*' * (len(key) - 12)}{key[-4:]}"
-
-
-def duration(seconds: float) -> str:
-    """A duration as Go writes it: `120ms`, `1s`, `6m0s`, `1m30.951s`."""
-    milliseconds = math.ceil(max(seconds, 0.0) * 1000 - 1e-6)
-    if milliseconds < 1000:
-        return f"{milliseconds}ms" if milliseconds else "0s"
-    minutes, rest = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
-    if hours or minutes:
-        text = f"{minutes}m{text}"
-    return f"{hours}h{text}" if hours else text
-
-
-def _said(ask: Ask, trouble: Trouble, request_id: str) -> dict[str, object]:
+def places(ask: Ask, trouble: Trouble, request_id: str) -> dict[str, object]:
+    """What fills the places in the messages."""
     quota, total = ask.quota, _asked(ask)
     daily = quota.requests_a_day is not None and quota.requests_a_day.remaining == 0
     requests = quota.requests_a_day if daily and quota.requests_a_day else quota.requests
@@ -218,6 +193,26 @@ def _said(ask: Ask, trouble: Trouble, request_id: str) -> dict[str, object]:
         "context": _context(ask, trouble),
         "context_param": "messages" if ask.route != "responses" else "input",
     }
+
+
+def masked(key: str | None) -> str:
+    """A key as OpenAI repeats it: its first eight and last four characters, stars between; a short one all stars."""
+    if key is None or len(key) <= 16:
+        return "*" * len(key or "")
+    return f"{key[:8]}{'*' * (len(key) - 12)}{key[-4:]}"
+
+
+def duration(seconds: float) -> str:
+    """A duration as Go writes it: `120ms`, `1s`, `6m0s`, `1m30.951s`."""
+    milliseconds = math.ceil(max(seconds, 0.0) * 1000 - 1e-6)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms" if milliseconds else "0s"
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    if hours or minutes:
+        text = f"{minutes}m{text}"
+    return f"{hours}h{text}" if hours else text
 
 
 def _asked(ask: Ask) -> int:
