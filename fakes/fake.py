@@ -63,6 +63,13 @@ def price_list() -> dict[str, Model]:
     return msgspec.convert(tomllib.loads(text)["models"], dict[str, Model])
 
 
+@cache
+def models_of(dialect: str) -> dict[str, Model]:
+    """What the price list says of the models that a provider of this dialect serves."""
+    served = (dialect, *RESOLD.get(dialect, ()))
+    return {name: model for name, model in price_list().items() if model.dialect in served}
+
+
 @dataclass(frozen=True, slots=True)
 class Fake:
     """A dialect at an address, with keys, a model, prices, limits and a region."""
@@ -83,9 +90,7 @@ class Fake:
         """What is known of a model; None where this provider has none of that name."""
         if model is None:
             return None
-        listed = self.models.get(model) or price_list().get(model)
-        if listed is not None and not self._serves(listed) and model not in self.models:
-            listed = None
+        listed = self.models.get(model) or models_of(self.dialect).get(model)
         if model != self.model:
             return listed
         return Model(
@@ -97,8 +102,4 @@ class Fake:
 
     def known(self) -> list[str]:
         """The names of all models this provider serves."""
-        listed = [name for name, model in price_list().items() if self._serves(model)]
-        return sorted({self.model, *self.models, *listed})
-
-    def _serves(self, listed: Model) -> bool:
-        return listed.dialect == self.dialect or listed.dialect in RESOLD.get(self.dialect, ())
+        return sorted({self.model, *self.models, *models_of(self.dialect)})

@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 
 from ..fakes import dialects
 from ..fakes.conversion import Complaint, nearest
-from ..fakes.fake import price_list
+from ..fakes.fake import models_of
 from .placeholders import names_in, of_fakes
 from .targets.callers import CALLERS
 
@@ -153,9 +153,8 @@ def _providers(providers: dict[str, Provider], *, spending: bool) -> Iterator[Co
             yield Complaint(
                 (*path, "port"), f"port {provider.port} is that of providers.{ports[provider.port]} already"
             )
-        listed = price_list().get(provider.model)
-        if spending and provider.price is None and (listed is None or listed.dialect != provider.dialect):
-            models = [known for known, model in price_list().items() if model.dialect == provider.dialect]
+        models = models_of(provider.dialect)
+        if spending and provider.price is None and provider.model not in models:
             hint = nearest(provider.model, models)
             yield Complaint(
                 (*path, "model"),

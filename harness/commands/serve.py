@@ -11,7 +11,7 @@ import click
 
 from ...fakes import dialects, weather_file
 from ...fakes.conversion import BrokenFile
-from ...fakes.fake import Fake, price_list, secret
+from ...fakes.fake import Fake, models_of, secret
 from ...fakes.server import FakeServer
 from .. import finding, loop
 from .options import option
@@ -55,8 +55,8 @@ def _fakes(target: str | None) -> Iterator[tuple[Fake, int]]:
             key += provider.keys
         return
     for number, dialect in enumerate(dialects.NAMES, 1):
-        models = [name for name, model in price_list().items() if model.dialect == dialect]
-        model = next((name for name in PREFERRED if name in models), models[0])
+        models = models_of(dialect)
+        model = next(name for name in (*PREFERRED, *models) if name in models)
         yield Fake(dialect, dialect, model, (secret(number),)), 0
 
 

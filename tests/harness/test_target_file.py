@@ -254,6 +254,8 @@ class TestErrors:
         assert "price = {" in hint
         assert target(tmp_path, text)
         assert target(tmp_path, text + "price = { input = 1, output = 2 }\n" + cap)
+        resold = text.replace("house-model", "gemini-2.5-flash").replace('"openai"', '"vertex"')
+        assert target(tmp_path, resold + cap)
 
     def test_a_template_is_looked_into(self, tmp_path: Path) -> None:
         """
