@@ -377,6 +377,30 @@ class AzureResponses(Responses):
         return "/openai/v1/responses"
 
 
+class Mistral(Chat):
+    """Mistral's chat completions."""
+
+    dialect = "mistral"
+    model = "mistral-large-latest"
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """The limit has its older name."""
+        limit = {} if most is None else {"max_tokens": most}
+        return {**super().body(model, text, stream=stream, **more), **limit}
+
+    def error(self, body: bytes) -> tuple[str, str]:
+        """The code, or else the type; the gateway has words only, and what is invalid a list."""
+        error = json.loads(body)
+        match error.get("detail"):
+            case None:
+                return error["code"] or error["type"], error["message"]
+            case str(said):
+                return said, said
+            case [first, *_]:
+                return first["type"], first["msg"]
+        raise AssertionError(error)
+
+
 LANGUAGES: dict[str, Language] = {
     "openai": Chat(),
     "openai-responses": Responses(),
@@ -387,6 +411,7 @@ LANGUAGES: dict[str, Language] = {
     "vertex": Vertex(),
     "vertex-anthropic": VertexMessages(),
     "azure_openai": Azure(),
+    "mistral": Mistral(),
     "azure_openai-responses": AzureResponses(),
     "cohere": Cohere(),
     "openai_compatible": Compatible("bare"),
