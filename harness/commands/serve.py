@@ -16,7 +16,7 @@ from ...fakes.server import FakeServer
 from .. import finding, loop
 from .options import option
 
-PREFERRED = ("gpt-4o-mini",)
+PREFERRED = ("gpt-4o-mini", "gemini-2.5-flash", "claude-sonnet-4-5")
 """Models that stand for their dialect where no target file says which."""
 
 

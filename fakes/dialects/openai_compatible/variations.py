@@ -1,8 +1,8 @@
 """In what providers that speak OpenAI's chat completions differ from OpenAI: data, and nothing else.
 
 The name of the model chooses: `groq/llama-3.3-70b-versatile` is asked of Groq, and a name of no such provider is asked
-of a `bare` server, which says the least that a client has to live with. What is here follows what the providers publish
-and has not been held against their live wires.
+of a `bare` server, which says the least that a client has to live with. What is here is what these providers are known
+for; it has not been held against their wires, and nobody's own client has proved it.
 """
 
 from __future__ import annotations
