@@ -26,6 +26,8 @@ SHARE = 0.4
 """The error rate from which on a crowd may come as fast as it likes: its failures are a fifth of all."""
 FEW, FEW_TIMES = 5, 5.0
 """Where fewer failures open it, a crowd comes so many times further apart: they must not meet by chance."""
+ROOM = 3.0
+"""A limit of requests that the target keeps to itself leaves room for so many times the company."""
 MOST = 200
 """Fair calls to begin with, at most: what `minimum` asks for, twice over."""
 
@@ -43,6 +45,7 @@ async def company(stage: Stage, *, every: float = PACE, strict: bool = False) ->
         return
     if breaker.opens_after == 1:
         stage.does_not_apply("a breaker that opens after one failure leaves nothing to try again")
+    slower = max(1.0, _slowest(stage) / every)
     over = asyncio.Event()
     fair: list[asyncio.Task[Call]] = []
 
@@ -50,19 +53,25 @@ async def company(stage: Stage, *, every: float = PACE, strict: bool = False) ->
         async with asyncio.TaskGroup() as group:
             while not over.is_set():
                 fair.append(group.create_task(stage.call(spared=True)))
-                await stage.sleep(every)
+                await stage.sleep(every * slower)
 
-    await stage.calls(min(2 * breaker.minimum, MOST), every=PACE, spared=True)
+    await stage.calls(min(2 * breaker.minimum, MOST), every=PACE * slower, spared=True)
     async with asyncio.TaskGroup() as group:
         group.create_task(go_on())
         try:
             few = FEW_TIMES if breaker.opens_after < FEW else 1.0
-            yield max(few, SHARE / (breaker.error_rate or 1.0))
+            yield max(few, SHARE / (breaker.error_rate or 1.0)) * slower
         finally:
             over.set()
     if strict and any(not stage.exchanges(call.result()) for call in fair):
         stage.expect([call.result() for call in fair]).to(stayed_closed)
         raise DoesNotApply("the breaker has opened")
+
+
+def _slowest(stage: Stage) -> float:
+    """Seconds between fair calls that a target does not make wait in a line of its own."""
+    quota = stage.contract.quota
+    return ROOM * 60 / quota.rpm if quota is not None and quota.rpm else 0.0
 
 
 def cooled(breaker: Breaker) -> float:
