@@ -92,7 +92,7 @@ async def play(slip: Slip, rig: Rig) -> Finished:
     needed = checks.precision(expectation.check for expectation in history.expectations)
     late = lateness(metronome, history, rig.origin, round(3 * beat * heading.rate))
     trial = Trial(heading.rate, judgement, needed, late, min(magnified, lag(history)), heading.noise)
-    stalled = heading.noise > checks.STALL and judgement.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE}
+    stalled = heading.noise > checks.STALL and judgement.verdict is Verdict.INCONCLUSIVE
     result = case_result(history, judgement, slip.repeat, str(path))
     return Finished(slip.scenario, result, judgement.shaky or stalled, trial)
 
