@@ -12,7 +12,7 @@ from ..fakes.journal import fingerprint
 from ..reports.results import CaseResult
 from . import checks
 from .account import case_result, history_path
-from .clock import Metronome
+from .clock import Metronome, leaping
 from .history import Call, Chunk, Heading, History
 from .ladder import ACCUSING, Trial
 from .noise import lag, lateness
@@ -63,7 +63,7 @@ async def play(slip: Slip, rig: Rig) -> Finished:
     busy = rig.busy_seconds()
     value = [slip.scenario.case(slip.case).value] if slip.scenario.cases else []
     beat = BEAT if rig.clock.rate > ACCUSING else SLOW_BEAT
-    async with Metronome(rig.clock, beat) as metronome:
+    async with Metronome(rig.clock, beat) as metronome, leaping(rig.clock):
         try:
             await perform(stage, slip.scenario.run, *value)
         except Exception:  # one scenario's crash must not touch another
@@ -75,10 +75,10 @@ async def play(slip: Slip, rig: Rig) -> Finished:
     heading = history.heading
     heading.seconds = (rig.clock.nanoseconds() - began) / 1e9
     heading.wall_seconds = (wall.nanoseconds() - wall_began) / 1e9
-    heading.rate = rig.clock.rate
+    heading.rate = max(1.0, round(heading.seconds / heading.wall_seconds, 2)) if rig.pace.leaps else rig.clock.rate
     history.exchanges = rig.exchanges()[exchanges:]
     # What the target computes is its own affair, as long as nothing magnifies it.
-    magnified = (heading.rate - 1) * (rig.busy_seconds() - busy)
+    magnified = (rig.clock.rate - 1) * (rig.busy_seconds() - busy)
     noise = metronome.noise()
     heading.noise = noise.worst + magnified / max(1, len(history.exchanges))
     history.logs = rig.logs[logs:]
@@ -90,8 +90,8 @@ async def play(slip: Slip, rig: Rig) -> Finished:
     path = history_path(heading, slip.histories)
     history.save(slip.report_dir / path)
     needed = checks.precision(expectation.check for expectation in history.expectations)
-    late = lateness(metronome, history, rig.origin, round(3 * beat * heading.rate))
-    trial = Trial(heading.rate, judgement, needed, late, min(magnified, lag(history)), heading.noise)
+    late = lateness(metronome, history, rig.origin, round(3 * beat * rig.clock.rate))
+    trial = Trial(rig.pace, judgement, needed, late, min(magnified, lag(history)), heading.noise)
     stalled = heading.noise > checks.STALL and judgement.verdict is Verdict.INCONCLUSIVE
     result = case_result(history, judgement, slip.repeat, str(path))
     return Finished(slip.scenario, result, judgement.shaky or stalled, trial)

@@ -2,7 +2,7 @@
 
     control.answers first: where it fails, nothing else can be said of that kind of call
     then every case, the longest first, as many at a time as there are jobs; in target time where it can be had, and
-        again at a lower rate until its verdict stands (`ladder.py`)
+        again until its verdict stands (`ladder.py`)
     then, alone and one after the other, every case whose verdict hangs on a figure that a quieter machine might change
 
 A case that crashes, or whose target does not start, is inconclusive and touches no other.
@@ -25,10 +25,10 @@ from ..version import __version__
 from . import checks
 from .account import environment, gate_of, not_applicable, row_result
 from .case import Finished, Slip, play
-from .clock import WarpClock
+from .clock import WarpClock, rests
 from .contract import written
 from .history import append
-from .ladder import RATES, Trial, alone, first_rate, next_rate
+from .ladder import HIGHEST, LEAPING, REAL, Pace, Trial, alone, first_pace, next_pace
 from .rig import OutOfReach, Rig
 from .scenario import Level, Scenario
 from .target_file import TargetFile
@@ -37,7 +37,9 @@ from .targets.make import Targets
 from .warping import why_not_running, why_real
 
 ANSWERS = "control.answers"
-WARPED_JOBS = 10
+WARPED_JOBS = 4
+RESTS_WITHIN = 2.0
+"""Wall seconds in which a target that has nothing to do has to come to rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Plan:
     clock: Literal["auto", "real", "warp"] = "real"
     """auto is target time where it can be had; warp is that or nothing."""
     rate: float | None = None
-    """How many times as fast as wall time target time begins for every row; as its length asks for where it is None."""
+    """How many times as fast as wall time target time begins for every row; it leaps where that is None."""
 
     def repeat(self, *rows: str, case: str = "") -> str:
         """The command that runs some rows again, or a case of them."""
@@ -75,12 +77,12 @@ class Plan:
 
 @dataclass(slots=True)
 class Ladder:
-    """A case on its way down to a rate at which its verdict stands."""
+    """A case on its way down to a pace at which its verdict stands."""
 
     scenario: Scenario
     case: str
-    rate: float | None
-    """The rate at which it is to be run next; None when it has been run."""
+    pace: Pace | None
+    """How it is to be run next; None when it has been run."""
     trials: list[list[Trial]] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)
     """The case itself, and the row that follows every case."""
@@ -100,7 +102,8 @@ class Engine:
         self._one_process = not plan.file.fresh
         self._waiting = asyncio.Semaphore(1 if self._one_process else plan.jobs)
         self._hurrying = asyncio.Semaphore(plan.warped_jobs or WARPED_JOBS)
-        self._highest = plan.rate or RATES[0]
+        self._highest = plan.rate
+        """The highest rate of target time; None where it leaps."""
         self._why_real = "as asked for" if plan.clock == "real" else why_real(plan.file)
         self._targets = Targets(plan.file, self._clock, warped=self._warped)
         self._finished: list[Finished] = []
@@ -119,7 +122,7 @@ class Engine:
         try:
             async with self._targets:
                 if self._one_process:
-                    async with self._rig(1.0) as self._shared:
+                    async with self._rig(REAL) as self._shared:
                         await self._everything()
                 else:
                     await self._try_target_time()
@@ -144,9 +147,11 @@ class Engine:
         if not self._warped:
             return
         try:
-            async with self._rig(self._highest) as rig:
+            async with self._rig(first_pace(0, self._highest)) as rig:
                 if why := await why_not_running(rig):
                     self._give_up_target_time(why)
+                elif self._highest is None and isinstance(rig.clock, WarpClock) and not await rests(rig.clock, RESTS_WITHIN):
+                    self._highest = HIGHEST
         except OutOfReach as out:
             self._give_up_target_time(str(out))
 
@@ -159,7 +164,8 @@ class Engine:
     def clock(self) -> str:
         """Which time the target lives in, in words."""
         if self._warped:
-            return f"target time, up to {self._highest:g} times as fast"
+            how = "with leaps" if self._highest is None else f"up to {self._highest:g} times as fast"
+            return f"target time, {how}"
         return "real time" if self._plan.clock == "real" else f"real time: {self._why_real}"
 
     async def _everything(self) -> None:
@@ -167,7 +173,7 @@ class Engine:
         broken = await self._control([scenario for scenario in rows if scenario.id == ANSWERS])
         rest = [(s, case) for s in rows if s.id != ANSWERS for case in self._cases(s)]
         rest.sort(key=lambda pair: -pair[0].seconds)
-        # All at the highest rate first: what needs a lower one needs the machine's peace, too.
+        # All of them once first: what has to be seen again needs the machine's peace, too.
         unsettled: list[Ladder] = []
         async with asyncio.TaskGroup() as group:
             for scenario, case in rest:
@@ -200,7 +206,8 @@ class Engine:
             self._finished.remove(shaky)
             name = _name(shaky.scenario, shaky.result.case)
             self._finished = [one for one in self._finished if not (one.scenario.after and one.result.case == name)]
-            self._note_all(await self._guarded(shaky.scenario, shaky.result.case, 1.0))
+            pace = LEAPING if self._warped and self._highest is None else REAL
+            self._note_all(await self._guarded(shaky.scenario, shaky.result.case, pace))
 
     def _unsure(self, finished: Finished) -> bool:
         """Whether a quieter machine might change a verdict; one in real time has no lower rate to go to."""
@@ -214,31 +221,31 @@ class Engine:
             return self._note(Finished(scenario, missing))
         if streamed in broken:
             return self._note(Finished(scenario, CaseResult(case, "inconclusive", broken[streamed])))
-        begin = self._plan.rate or first_rate(scenario.seconds, self._highest)
-        ladder = Ladder(scenario, case, begin if self._warped else 1.0)
+        begin = Pace(self._plan.rate) if self._plan.rate else first_pace(scenario.seconds, self._highest)
+        ladder = Ladder(scenario, case, begin if self._warped else REAL)
         await self._step(ladder)
-        if unsettled is not None and ladder.rate is not None:
+        if unsettled is not None and ladder.pace is not None:
             unsettled.append(ladder)
             return None
         return await self._descend(ladder)
 
     async def _descend(self, ladder: Ladder) -> CaseResult:
-        """Run a case at lower and lower rates until its verdict stands."""
-        while ladder.rate is not None:
+        """Run a case again until its verdict stands."""
+        while ladder.pace is not None:
             await self._step(ladder)
         return self._note_all(ladder.finished)
 
     async def _step(self, ladder: Ladder) -> None:
         """Run a case once, and find out whether and where it has to be run again."""
-        rate = ladder.rate or 1.0
+        pace = ladder.pace or REAL
         async with self._hurrying if self._warped else self._waiting:
-            ladder.finished = await self._guarded(ladder.scenario, ladder.case, rate)
+            ladder.finished = await self._guarded(ladder.scenario, ladder.case, pace)
         ladder.trials.append([one.trial for one in ladder.finished if one.trial is not None])
         rows = [list(row) for row in zip(*ladder.trials, strict=False)]  # a crashed one has none, and stands
-        lower = [found for row in rows if (found := next_rate(row, self._highest)) is not None]
-        ladder.rate = min(lower) if lower and self._warped else None
+        lower = [found for row in rows if (found := next_pace(row, self._highest)) is not None]
+        ladder.pace = min(lower, key=lambda one: (one.leaps, one.rate)) if lower and self._warped else None
 
-    async def _guarded(self, scenario: Scenario, case: str, rate: float) -> list[Finished]:
+    async def _guarded(self, scenario: Scenario, case: str, pace: Pace) -> list[Finished]:
         """One case; whatever happens to it touches no other. Only fair weather has to work."""
         repeat = self._plan.repeat(scenario.id, case=case)
         slip = Slip(
@@ -247,14 +254,14 @@ class Engine:
         try:
             if self._shared is not None:
                 return await self._on(slip, self._shared)
-            async with self._rig(rate) as rig:
+            async with self._rig(pace) as rig:
                 finished = await self._on(slip, rig)
                 await rig.look()  # children that started late, too
                 seen = len(rig.events)
             append(self._plan.report_dir / finished[0].result.history, rig.ending(seen))
         except OutOfReach as out:
             self._give_up_target_time(str(out))
-            return await self._guarded(scenario, case, 1.0)
+            return await self._guarded(scenario, case, REAL)
         except Exception as error:
             if scenario.id == ANSWERS:
                 raise
@@ -274,11 +281,11 @@ class Engine:
             finished.append(await play(replace(slip, scenario=self._after, case=name, repeat=repeat), rig))
         return finished
 
-    def _rig(self, rate: float) -> Rig:
+    def _rig(self, pace: Pace) -> Rig:
         if not self._warped:
             return Rig(self._plan.file, self._clock, self._targets.one)
         clock = WarpClock()
-        return Rig(self._plan.file, clock, lambda rig: self._targets.one(rig, clock), rate)
+        return Rig(self._plan.file, clock, lambda rig: self._targets.one(rig, clock), pace)
 
     def _note_all(self, finished: list[Finished]) -> CaseResult:
         for after in finished[1:]:

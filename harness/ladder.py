@@ -1,8 +1,17 @@
-"""At which rate of target time a case is run, and whether its verdict stands there.
+"""At which pace of target time a case is run, and whether its verdict stands there.
 
-A rate magnifies what is counted in wall time: how late sleepers are woken, and what the target computes. At rate 50 a
-tenth of a second of either is a client's whole connect timeout. So a verdict stands only where nothing of this can have
-made it:
+Where time leaps (`clock/leaps.py`) it runs as wall time does whenever anything happens, and a figure is as good as in
+real time. Yet a leap that came too early would be an accusation of ours. So there
+
+    pass            stands
+    fail            has to be seen twice
+    inconclusive    has to be seen twice
+
+and where the two differ without a reason in the machine's noise, real time decides.
+
+Where it cannot leap, it runs faster. A rate magnifies what is counted in wall time: how late sleepers are woken, and
+what the target computes. At rate 50 a tenth of a second of either is a client's whole connect timeout. So there a
+verdict stands only where nothing of this can have made it:
 
     pass            what was measured of both is less than its checks can stand (`checks.precise`)
     fail            seen at rate 5 at most, and by more than a busy machine could be late
@@ -20,7 +29,8 @@ from dataclasses import dataclass
 
 from .verdict import SHAKY, Judgement, Verdict
 
-RATES = (50.0, 20.0, 5.0, 2.0, 1.0)
+HIGHEST = 50.0
+RATES = (HIGHEST, 20.0, 5.0, 2.0, 1.0)
 ACCUSING = 5.0
 """The highest rate at which a failure may stand."""
 PATIENT = 15.0
@@ -34,10 +44,21 @@ SURELY = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """One run of a case: its rate, its verdict, and how good its figures were; all in target seconds."""
+class Pace:
+    """How target time passes: so many times as fast as wall time, with leaps or without."""
 
-    rate: float
+    rate: float = 1.0
+    leaps: bool = False
+
+
+REAL, LEAPING = Pace(), Pace(leaps=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run of a case: its pace, its verdict, and how good its figures were; all in target seconds."""
+
+    pace: Pace
     judgement: Judgement
     precision: float
     """What its figures may be off by."""
@@ -47,6 +68,11 @@ class Trial:
     """How far behind the target was with what it had to do."""
     worst: float
     """What one of them may have been off by at most."""
+
+    @property
+    def rate(self) -> float:
+        """How many times as fast as wall time its time ran."""
+        return self.pace.rate
 
     @property
     def noisy(self) -> bool:
@@ -70,14 +96,35 @@ class Trial:
         return max(self.lag, LATE * self.rate)
 
 
-def first_rate(seconds: float, highest: float) -> float:
-    """Where a row that takes so many target seconds begins: as low as it can be without keeping people waiting.
+def first_pace(seconds: float, highest: float | None) -> Pace:
+    """Where a row that takes so many target seconds begins: with leaps, or below the highest rate there may be.
 
-    At a rate at which failures stand most rows need to be run once only. Measured with `openai-sdk` on two CPUs, to
-    begin with rate 50 was no faster: half of all cases had to be run again.
+    Without leaps as low as it can be without keeping people waiting: at a rate at which failures stand most rows need
+    to be run once only. Measured with `openai-sdk` on two CPUs, to begin with rate 50 was no faster: half of all cases
+    had to be run again.
     """
+    if highest is None:
+        return LEAPING
     patient = [rate for rate in reversed(rungs(highest)) if rate >= ACCUSING and seconds / rate <= PATIENT]
-    return patient[0] if patient else highest
+    return Pace(patient[0] if patient else highest)
+
+
+def next_pace(trials: Sequence[Trial], highest: float | None) -> Pace | None:
+    """How a case is to be run again; None where the last verdict stands, or nothing would tell more."""
+    if highest is None:
+        return _after_leaps(trials)
+    rate = next_rate(trials, highest)
+    return None if rate is None else Pace(rate)
+
+
+def _after_leaps(trials: Sequence[Trial]) -> Pace | None:
+    *earlier, last = trials
+    if last.pace != LEAPING:
+        return None
+    if not earlier:
+        return LEAPING if last.judgement.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE} else None
+    same = last.judgement.verdict == earlier[-1].judgement.verdict
+    return None if same or earlier[-1].noisy or earlier[-1].uncertain else REAL
 
 
 def next_rate(trials: Sequence[Trial], highest: float) -> float | None:

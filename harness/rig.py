@@ -1,7 +1,7 @@
 """The fakes and the target of one scenario, started together and stopped together.
 
-On a clock that can be warped the target starts in real time, so that imports cost what they cost; target time runs
-while it serves, and it stops in real time again.
+On a clock that can be warped the target starts in real time, so that imports cost what they cost; target time runs, or
+leaps, while it serves, and it stops in real time again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..fakes.server import FakeServer
 from ..fakes.weather import Weather
 from .clock import WarpClock, why_not_process
 from .history import Incident, LogLine
+from .ladder import REAL, Pace
 from .pii.concealing import Veil
 from .pii.drawing import Value
 from .target_file import TargetFile
@@ -40,9 +41,9 @@ class Rig:
     heard in the next one too.
     """
 
-    def __init__(self, file: TargetFile, clock: Clock, make: Callable[[Rig], Target], rate: float = 1.0) -> None:
+    def __init__(self, file: TargetFile, clock: Clock, make: Callable[[Rig], Target], pace: Pace = REAL) -> None:
         self.clock = clock
-        self._rate = rate
+        self.pace = pace
         self.origin = clock.nanoseconds()
         self.logs: list[LogLine] = []
         self.events: list[Incident] = []
@@ -86,7 +87,8 @@ class Rig:
         """Let target time run, now that the target is ready; `OutOfReach` where some of it would stay behind."""
         if isinstance(self.clock, WarpClock):
             await self.look()
-            self.clock.rate = self._rate
+            self.clock.ports = {server.port for server in self.fakes.values()}
+            self.clock.rate, self.clock.leaps = self.pace.rate, self.pace.leaps
 
     async def look(self) -> None:
         """See that all of the target lives in target time; `OutOfReach` where it does not."""
@@ -159,7 +161,7 @@ class Rig:
     async def _stop(self) -> None:
         warped = self.clock if isinstance(self.clock, WarpClock) else None
         if warped is not None:
-            warped.rate = 1.0
+            warped.rate, warped.leaps = 1.0, False
         try:
             await self.target.stop()
         finally:

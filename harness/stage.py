@@ -128,7 +128,8 @@ class Stage:
 
         Calls that are open end as `died`. The target notes the event `killed` in the history.
         """
-        await self._target.kill()
+        with self._in_real_time():
+            await self._target.kill()
 
     async def restart(self) -> None:
         """Start a target that was killed again: with the same folder, the same port and the same addresses.
@@ -150,7 +151,8 @@ class Stage:
         if not wanted:
             self.does_not_apply(f"contract.pii.locales does not name {' or '.join(locales)}")
         seed = str(self.history.heading.seed)
-        found = await asyncio.to_thread(people, count, wanted, claimed.types[:types], seed)
+        with self._in_real_time():
+            found = await asyncio.to_thread(people, count, wanted, claimed.types[:types], seed)
         if not any(person.values for person in found):
             self.does_not_apply(f"nothing that the contract's types name exists in {' or '.join(wanted)}")
         self.personal += [value for person in found for value in person.values]
@@ -199,15 +201,15 @@ class Stage:
     @contextmanager
     def _in_real_time(self) -> Iterator[None]:
         """Let target time run as wall time does for a while."""
-        warped = self.clock if isinstance(self.clock, WarpClock) else None
-        rate = self.clock.rate
-        if warped is not None:
-            warped.rate = 1.0
+        if not isinstance(self.clock, WarpClock):
+            yield
+            return
+        clock, before = self.clock, (self.clock.rate, self.clock.leaps)
+        clock.rate, clock.leaps = 1.0, False
         try:
             yield
         finally:
-            if warped is not None:
-                warped.rate = rate
+            clock.rate, clock.leaps = before
 
     async def sleep(self, seconds: float) -> None:
         """Let target time pass."""

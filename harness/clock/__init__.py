@@ -22,6 +22,7 @@ nothing, and its child joins the scenario's clock with `attach(clock.path)` from
 Left alone: CPU clocks, file times, waits without an end, io_uring, and who calls the kernel without the C library.
 """
 
+from .leaps import leaping, rests
 from .library import Attached, WarpUnavailableError, unavailable
 from .metronome import Metronome, Noise
 from .processes import cpu_seconds, family, why_not_family, why_not_process, why_not_target
@@ -36,7 +37,9 @@ __all__ = [
     "WarpUnavailableError",
     "cpu_seconds",
     "family",
+    "leaping",
     "preloading",
+    "rests",
     "unavailable",
     "why_not_family",
     "why_not_process",

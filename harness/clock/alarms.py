@@ -75,6 +75,15 @@ class Alarms:
                 self._set()
         return alarm
 
+    @property
+    def next(self) -> int | None:
+        """The moment of the first that is planned; None where nothing is."""
+        with self._lock:
+            while self._planned and self._planned[0].callback is None:
+                heapq.heappop(self._planned)
+                self._cancelled -= 1
+            return self._planned[0].due if self._planned else None
+
     def changed(self) -> None:
         """The clock has changed: what is planned comes at another wall time."""
         with self._lock:

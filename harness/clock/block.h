@@ -1,7 +1,8 @@
 /* The control block: what time it is for the target.
  *
- * One page of anonymous memory (a memfd of the harness), mapped by the harness and by every process of the target. It
- * holds a straight line from wall time to target time, `target + (now - wall) * rate`, that only the harness changes.
+ * A few pages of anonymous memory (a memfd of the harness), mapped by the harness and by every process of the target. It
+ * holds a straight line from wall time to target time, `target + (now - wall) * rate`, that only the harness changes, and
+ * the moments until which the threads of the target wait, so that the harness can let target time leap to the first.
  *
  * Readers take no lock. Two segments alternate: `sequence` is 2k while segment k & 1 is valid, and 2k + 1 while the
  * harness fills the other one in. A reader takes the segment that `sequence` names, reads the wall clock, and starts
@@ -18,11 +19,12 @@
 #include <sys/types.h>
 #include <time.h>
 
-#define BLOCK_BYTES 4096
+#define BLOCK_BYTES (5 * 4096)
 #define BLOCK_MAGIC 0x626f636bu
-#define BLOCK_VERSION 1u
+#define BLOCK_VERSION 2u
 #define BLOCK_CLOCKS 12 /* CLOCK_REALTIME 0 ... CLOCK_TAI 11 */
 #define BLOCK_SLOTS 480
+#define BLOCK_PLACES 1024
 #define SECOND INT64_C(1000000000)
 #define RATE_ONE (UINT64_C(1) << 32) /* rates are fixed point: target nanoseconds a wall nanosecond, times 2^32 */
 
@@ -39,6 +41,12 @@ struct slot {
     _Atomic uint32_t seen;
 };
 
+/* A wait that is under way. A thread that claims a place is awake, so whoever finds everybody asleep finds it whole. */
+struct place {
+    _Atomic int64_t moment; /* of target time, until which it waits; INT64_MAX in a free one */
+    _Atomic int32_t pid;    /* 0 is free */
+};
+
 struct block {
     uint32_t magic, version;
     _Atomic uint32_t sequence;
@@ -46,8 +54,10 @@ struct block {
     int64_t offset[BLOCK_CLOCKS]; /* how far each clock is ahead of CLOCK_MONOTONIC; constant */
     struct segment segments[2];
     struct slot slots[BLOCK_SLOTS];
+    _Atomic uint32_t unplaced;    /* waits that found no place */
+    struct place places[BLOCK_PLACES];
 };
-_Static_assert(sizeof(struct block) <= BLOCK_BYTES, "the control block is one page");
+_Static_assert(sizeof(struct block) <= BLOCK_BYTES, "the control block fits its pages");
 
 /* Now, on both sides, and the rate: also a segment that starts now. */
 struct instant {

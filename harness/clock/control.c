@@ -1,9 +1,17 @@
 /* The harness's side of the control block. Called from Python through ctypes, in a process that is itself in real time. */
 #include "warp.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+static bool alive(int32_t pid)
+{
+    return pid > 0 && (kill(pid, 0) == 0 || errno != ESRCH);
+}
 
 WARPED int brownout_clock_version(void)
 {
@@ -14,7 +22,7 @@ WARPED int brownout_clock_version(void)
  * cut it short under a reader. -1 and errno when there is none to be had. */
 WARPED int brownout_clock_create(void)
 {
-    struct block first = {.magic = BLOCK_MAGIC, .version = BLOCK_VERSION}, *block;
+    struct block *block;
     int file = memfd_create("brownout-clock", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0)
         return -1;
@@ -27,11 +35,14 @@ WARPED int brownout_clock_create(void)
     for (clockid_t clock = 0; clock < BLOCK_CLOCKS; clock++) {
         struct timespec t;
         if (clock != CLOCK_MONOTONIC_COARSE && real.clock_gettime(clock == CLOCK_REALTIME_COARSE ? CLOCK_REALTIME : clock, &t) == 0)
-            first.offset[clock] = nanoseconds(&t) - wall_clock();
+            block->offset[clock] = nanoseconds(&t) - wall_clock();
     }
-    first.offset[CLOCK_MONOTONIC] = 0;
-    first.segments[0].rate = RATE_ONE; /* a line through zero: target time is wall time */
-    memcpy(block, &first, sizeof first);
+    block->offset[CLOCK_MONOTONIC] = 0;
+    block->segments[0].rate = RATE_ONE; /* a line through zero: target time is wall time */
+    for (struct place *place = block->places; place < block->places + BLOCK_PLACES; place++)
+        place->moment = INT64_MAX;
+    block->version = BLOCK_VERSION;
+    block->magic = BLOCK_MAGIC;
     munmap(block, BLOCK_BYTES);
     return file;
 }
@@ -87,7 +98,7 @@ WARPED int brownout_clock_attached(struct block *block, int32_t pids[BLOCK_SLOTS
     for (int i = 0; i < BLOCK_SLOTS; i++) {
         struct slot *slot = &block->slots[i];
         int32_t pid = atomic_load(&slot->pid);
-        if (pid <= 0 || (kill(pid, 0) < 0 && errno == ESRCH))
+        if (!alive(pid))
             continue;
         pids[count] = pid;
         seen[count] = atomic_fetch_and(&slot->seen, ~(uint32_t)(SEEN_READ | SEEN_WAIT));
@@ -100,4 +111,90 @@ WARPED int brownout_clock_attached(struct block *block, int32_t pids[BLOCK_SLOTS
 WARPED uint32_t brownout_clock_attaches(const struct block *block)
 {
     return atomic_load(&block->attaches);
+}
+
+/* The first moment of target time until which a process waits that is attached; INT64_MAX where none waits for one, and
+ * -1 where that cannot be told: the kernel keeps a timer for it, or there are more waits than places. */
+WARPED int64_t brownout_clock_next(const struct block *block)
+{
+    int64_t first = INT64_MAX;
+    if (atomic_load(&block->unplaced) > 0)
+        return -1;
+    for (int i = 0; i < BLOCK_SLOTS; i++)
+        if ((atomic_load(&block->slots[i].seen) & HAS_TIMERS) && alive(atomic_load(&block->slots[i].pid)))
+            return -1;
+    for (const struct place *place = block->places; place < block->places + BLOCK_PLACES; place++) {
+        int64_t moment = atomic_load(&place->moment);
+        if (moment < first && alive(atomic_load(&place->pid)))
+            first = moment;
+    }
+    return first;
+}
+
+static ssize_t contents(const char *path, char *text, size_t room)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = file < 0 ? -1 : real.read(file, text, room - 1);
+    if (file >= 0)
+        real.close(file);
+    text[size > 0 ? size : 0] = 0;
+    return size;
+}
+
+static int64_t runs_of(int32_t pid);
+
+/* How often a thread and the processes that it has started have run so far; -1 while one of them runs, or wants to. */
+static int64_t runs_of_thread(int32_t pid, const char *thread)
+{
+    char path[64], text[4096], *place;
+    const char *state;
+    int64_t runs = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%.20s/status", pid, thread);
+    contents(path, text, sizeof text);
+    state = strstr(text, "\nState:\t");
+    if (!state || strchr("ZX", state[8]))
+        return 0;
+    if (state[8] != 'S')
+        return -1;
+    for (const char *count = text; (count = strstr(count, "voluntary_ctxt_switches:\t")); count += 25)
+        runs += strtoll(count + 25, NULL, 10); /* found in "nonvoluntary_...", too */
+    snprintf(path, sizeof path, "/proc/%d/task/%.20s/children", pid, thread);
+    contents(path, text, sizeof text);
+    for (int32_t child = (int32_t)strtol(text, &place, 10); runs >= 0 && child > 0; child = (int32_t)strtol(place, &place, 10)) {
+        int64_t its = runs_of(child);
+        runs = its < 0 ? -1 : runs + its;
+    }
+    return runs;
+}
+
+static int64_t runs_of(int32_t pid)
+{
+    char path[32];
+    int64_t runs = 0;
+    const struct dirent *thread;
+    DIR *threads;
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    threads = opendir(path);
+    while (threads && runs >= 0 && (thread = readdir(threads))) {
+        int64_t its = thread->d_name[0] == '.' ? 0 : runs_of_thread(pid, thread->d_name);
+        runs = its < 0 ? -1 : runs + its;
+    }
+    if (threads)
+        closedir(threads);
+    return runs; /* of one that has ended none */
+}
+
+/* How often the processes that are attached have run so far, and those that they have started and that may not be attached
+ * yet; -1 while one of them is not at rest. Only ever compared with what it was: some are counted twice. */
+WARPED int64_t brownout_clock_runs(const struct block *block)
+{
+    int64_t runs = 0;
+    for (int i = 0; i < BLOCK_SLOTS; i++) {
+        int32_t pid = atomic_load(&block->slots[i].pid);
+        int64_t its = pid > 0 ? runs_of(pid) : 0;
+        if (its < 0)
+            return -1;
+        runs += its;
+    }
+    return runs;
 }

@@ -6,12 +6,13 @@ import ctypes
 import functools
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 PATH = Path(__file__).with_name("libwarp.so")
-VERSION = 1
+VERSION = 2
 SLOTS = 480
 SEEN_READ, SEEN_WAIT = 1, 2
 RATE_ONE = 1 << 32
@@ -79,6 +80,19 @@ class Library:
         self._attached = _function(library.brownout_clock_attached, *[ctypes.c_void_p] * 3)
         self._attaches = _function(library.brownout_clock_attaches, ctypes.c_void_p)
         self._attaches.restype = ctypes.c_uint32
+        self._next = _function(library.brownout_clock_next, ctypes.c_void_p)
+        self._next.restype = ctypes.c_int64
+        self._runs = _function(library.brownout_clock_runs, ctypes.c_void_p)
+        self._runs.restype = ctypes.c_int64
+
+        self._flights = _function(library.brownout_flights, ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+        self._asked = library.brownout_flights_open()
+
+    def under_way(self, ports: Iterable[int]) -> bool | None:
+        """Whether anything is under way from or to one of the ports on the loopback; None where the kernel does not say."""
+        numbers = tuple(ports)
+        found = self._flights(self._asked, (ctypes.c_uint16 * len(numbers))(*numbers), len(numbers))
+        return None if found < 0 else bool(found)
 
     def create(self) -> tuple[int, int]:
         """A new control block in real time: its file, and the address it is mapped at."""
@@ -112,6 +126,16 @@ class Library:
         pids, seen = (ctypes.c_int32 * SLOTS)(), (ctypes.c_uint32 * SLOTS)()
         count = self._attached(address, pids, seen)
         return [Attached(pids[i], bool(seen[i] & SEEN_READ), bool(seen[i] & SEEN_WAIT)) for i in range(count)]
+
+    def next_wait(self, address: int) -> int | None:
+        """The first moment of target time until which a process waits; None where that cannot be told."""
+        moment = int(self._next(address))
+        return None if moment < 0 else moment
+
+    def runs(self, address: int) -> int | None:
+        """How often the processes that share the block have run so far; None while one of them is not at rest."""
+        runs = int(self._runs(address))
+        return None if runs < 0 else runs
 
     def attaches(self, address: int) -> int:
         """How many programs and forked processes have ever joined the block."""

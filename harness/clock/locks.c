@@ -68,7 +68,7 @@ WARPED int pthread_clockjoin_np(pthread_t thread, void **value, clockid_t clock,
 }
 
 /* A semaphore is. */
-static int semaphore_wait(const struct block *block, sem_t *semaphore, clockid_t clock, int64_t moment, int64_t offset)
+static int semaphore_wait(struct block *block, sem_t *semaphore, clockid_t clock, int64_t moment, int64_t offset)
 {
     int outcome, error;
     WAIT wait = WAIT_UNTIL(block, moment, offset);
@@ -159,7 +159,7 @@ static unsigned guessed_flags(const struct block *block, const struct timespec *
     return SHARED | (monotonic ? MONOTONIC : 0);
 }
 
-static int condition_wait(const struct block *block, pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
+static int condition_wait(struct block *block, pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
                           bool shared, const struct timespec *moment, int64_t offset)
 {
     _Atomic uint32_t *sent = signals_of(condition);

@@ -13,16 +13,57 @@
 #define LOOK_EVERY_EACH (3 * SECOND / 1000)
 #define LOOK_AT_LEAST_EVERY (250 * SECOND / 1000)
 
-struct wait begin_wait(const struct block *block, int64_t deadline)
+/* A free place, sought from a different one by each thread, so that they seldom meet. */
+static struct place *claim(struct block *block, int64_t deadline)
+{
+    uint64_t thread = (uint64_t)pthread_self() * UINT64_C(0x9e3779b97f4a7c15) >> 54;
+    int32_t self = getpid();
+    for (uint64_t i = 0; i < BLOCK_PLACES; i++) {
+        struct place *place = &block->places[(thread + i) % BLOCK_PLACES];
+        int32_t nobody = 0;
+        if (atomic_load_explicit(&place->pid, memory_order_relaxed) == 0 &&
+            atomic_compare_exchange_strong(&place->pid, &nobody, self)) {
+            atomic_store_explicit(&place->moment, deadline, memory_order_release);
+            return place;
+        }
+    }
+    atomic_fetch_add_explicit(&block->unplaced, 1, memory_order_relaxed);
+    return NULL;
+}
+
+static void give_back(struct place *place)
+{
+    atomic_store_explicit(&place->moment, INT64_MAX, memory_order_release);
+    atomic_store_explicit(&place->pid, 0, memory_order_release);
+}
+
+void forget_waits(struct block *block)
+{
+    int32_t self = getpid();
+    for (struct place *place = block->places; place < block->places + BLOCK_PLACES; place++)
+        if (atomic_load_explicit(&place->pid, memory_order_relaxed) == self)
+            give_back(place);
+}
+
+struct wait begin_wait(struct block *block, int64_t deadline)
 {
     mark(SEEN_WAIT);
     atomic_fetch_add_explicit(&waiters, 1, memory_order_relaxed);
-    return (struct wait){.block = block, .deadline = deadline, .signals = signals_handled, .changes = changes_handled};
+    return (struct wait){
+        .block = block,
+        .place = claim(block, deadline),
+        .deadline = deadline,
+        .signals = signals_handled,
+        .changes = changes_handled,
+    };
 }
 
 void end_wait(struct wait *wait)
 {
-    (void)wait;
+    if (wait->place)
+        give_back(wait->place);
+    else
+        atomic_fetch_sub_explicit(&wait->block->unplaced, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&waiters, 1, memory_order_relaxed);
 }
 
@@ -221,7 +262,7 @@ static int epoll_once(int epoll, struct epoll_event *events, int most, int64_t w
 }
 
 static int epoll_for(int epoll, struct epoll_event *events, int most, int64_t ns, const sigset_t *mask,
-                     const struct block *block)
+                     struct block *block)
 {
     int count;
     WAIT wait = WAIT_FOR(block, ns);
@@ -275,7 +316,7 @@ WARPED int sigtimedwait(const sigset_t *restrict signals, siginfo_t *restrict ca
 
 /* Runtimes that wait in the kernel by number: Rust's locks, C++ without libpthread. The kernel compares the word again
  * at the start of each slice, so that a change of it between two slices ends the wait. */
-static long futex_wait(const struct block *block, long word, long operation, long value, const struct timespec *timeout,
+static long futex_wait(struct block *block, long word, long operation, long value, const struct timespec *timeout,
                        long bits)
 {
     int64_t offset = operation & FUTEX_CLOCK_REALTIME ? block->offset[CLOCK_REALTIME] : 0;

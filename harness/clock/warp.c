@@ -157,6 +157,7 @@ static struct slot *take_slot(struct block *block)
 
 static void enter(struct block *block)
 {
+    forget_waits(block);
     atomic_fetch_add_explicit(&block->attaches, 1, memory_order_relaxed);
     atomic_store_explicit(&current_slot, take_slot(block), memory_order_release);
     atomic_store_explicit(&current_block, block, memory_order_release);

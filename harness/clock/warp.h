@@ -142,13 +142,14 @@ static inline bool valid(const struct timespec *t)
 
 /* A wait until a moment of target time, made in slices so that a sleeper sees a change of rate and a leap. */
 struct wait {
-    const struct block *block;
+    struct block *block;
+    struct place *place; /* where the harness finds the deadline; null as one of too many */
     int64_t deadline;
     struct instant slept; /* when the slice began */
     unsigned signals, changes; /* handled by this thread when it began */
 };
 
-struct wait begin_wait(const struct block *block, int64_t deadline) HIDDEN;
+struct wait begin_wait(struct block *block, int64_t deadline) HIDDEN;
 void end_wait(struct wait *wait) HIDDEN;
 int64_t slice(struct wait *wait) HIDDEN; /* wall nanoseconds to wait now; 0 when the moment has come */
 
@@ -198,6 +199,9 @@ static inline int64_t left(const struct wait *wait)
 }
 
 struct block *map_block(int fd) HIDDEN; /* null when it is not one */
+
+/* The waits of this process that ended without anybody noticing: by exec, or those of another of the same number. */
+void forget_waits(struct block *block) HIDDEN;
 
 /* The kernel's own timers (timers.c): after a fork, and after an exec. */
 void forget_timers(void) HIDDEN;

@@ -32,6 +32,10 @@ class WarpClock:
         self._alarms: dict[asyncio.AbstractEventLoop, Alarms] = {}
         self._lock = threading.Lock()
         self._open = True
+        self.leaps = False
+        """Whether target time may leap while nobody has anything to do; see `leaps.py`."""
+        self.ports: set[int] = set()
+        """Where the target and those it talks to listen: what is under way there is something to do, too."""
 
     @property
     def rate(self) -> float:
@@ -49,6 +53,28 @@ class WarpClock:
         if not 0 <= seconds < NEVER / SECOND:
             raise ValueError(f"a leap goes forward, and {seconds:g} s does not")
         self._change(self._line.rate, round(seconds * SECOND))
+
+    @property
+    def next(self) -> int | None:
+        """The first moment of target time for which anybody waits, here or in the target, `NEVER` where nobody does.
+
+        None where that cannot be told.
+        """
+        theirs = self._library.next_wait(self._address) if self._open else None
+        if theirs is None:
+            return None
+        ours = (due for alarms in self._alarms.values() if (due := alarms.next) is not None)
+        return min(theirs, NEVER, *ours)
+
+    @property
+    def runs(self) -> int | None:
+        """How often the target's processes have run so far; None while one of them is not at rest."""
+        return self._library.runs(self._address) if self._open else None
+
+    @property
+    def under_way(self) -> bool | None:
+        """Whether anything is under way from or to one of its ports; None where the kernel does not say."""
+        return self._library.under_way(self.ports)
 
     def nanoseconds(self) -> int:
         """Monotonic target time in nanoseconds, the target's own CLOCK_MONOTONIC."""

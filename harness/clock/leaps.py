@@ -1,0 +1,85 @@
+"""Lets target time leap to the next moment at which anything happens, whenever nobody has anything to do.
+
+While somebody computes, target time runs as wall time does, so that nothing is magnified: what a target computes, how
+late it is woken, how busy the machine is. When the target and the harness are both at rest, all that is left to do is
+to wait; and who waits for a moment of target time has said so: the harness in its alarms, the target in the control
+block. So time leaps to the first of these moments.
+
+Everybody is at rest when, in this order,
+
+1. all threads of the target's processes sleep,
+2. nothing is under way between two sockets: a busy kernel leaves packets for later,
+3. the loop has gone round so often that whatever the target had sent by then has been read, and what follows from it
+   here has been done: each round takes a message one step further,
+4. nothing is under way, and no thread of the target has run meanwhile.
+
+Nothing leaps for a target that the kernel keeps timers for, which tell nobody when they are due, or that never rests,
+or where the kernel does not say what is under way; `rests` says so, and the engine makes time run faster instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ...fakes.clock import Clock
+from .alarms import NEVER, SECOND
+from .warp import WarpClock
+
+ROUNDS = 25
+"""Rounds of the loop: the longest way of a message from its file to the scenario has about ten steps."""
+SOON, LATE = 0.001, 0.004
+"""Wall seconds between two looks, shortly after something has happened and later."""
+LEAST = SECOND // 1000
+"""Nanoseconds of target time under which it is not worth to leap."""
+
+
+@asynccontextmanager
+async def leaping(clock: Clock) -> AsyncIterator[None]:
+    """Let a clock leap, as long as this is entered and `clock.leaps` says that it may."""
+    if not isinstance(clock, WarpClock):
+        yield
+        return
+    leaper = asyncio.ensure_future(_leap(clock))
+    try:
+        yield
+    finally:
+        leaper.cancel()
+        await asyncio.gather(leaper, return_exceptions=True)
+
+
+async def _leap(clock: WarpClock) -> None:
+    pause = SOON
+    while True:
+        await asyncio.sleep(pause)
+        pause = SOON if clock.leaps and await leapt(clock) else min(2 * pause, LATE)
+
+
+async def leapt(clock: WarpClock) -> bool:
+    """Whether everybody was at rest, and time has leapt to where they wait for."""
+    runs = clock.runs
+    if runs is None or clock.under_way is not False:
+        return False
+    for _ in range(ROUNDS):
+        await asyncio.sleep(0)
+    # Whoever has run since then may have said something; who runs now is about to.
+    if clock.under_way is not False or clock.runs != runs or not clock.leaps:
+        return False
+    moment = clock.next
+    if moment is None or moment == NEVER:
+        return False
+    ahead = moment - clock.nanoseconds()
+    if ahead < LEAST:
+        return False
+    clock.leap(ahead / SECOND)
+    return True
+
+
+async def rests(clock: WarpClock, within: float) -> bool:
+    """Whether a target that has nothing to do comes to rest, so that its time can leap; `within` is in wall seconds."""
+    for _ in range(round(within / LATE)):
+        if clock.runs is not None:
+            return clock.next is not None and clock.under_way is not None
+        await asyncio.sleep(LATE)
+    return False
