@@ -12,7 +12,8 @@ nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
 CONSTRAINTS = str(ROOT / "constraints.txt")
-SIDE_BY_SIDE = ["-n", "4", "--dist", "worksteal", "-m", "not whole"]
+SIDE_BY_SIDE = ["-n", "4", "--dist", "worksteal", "-m", "not alone"]
+ONE_BY_ONE = ["-m", "alone and not whole"]
 
 
 def wheel(session: nox.Session) -> str:
@@ -49,15 +50,16 @@ def tests(session: nox.Session) -> None:
     session.env["COVERAGE_FILE"] = str(ROOT / ".coverage")
     session.env["COVERAGE_RCFILE"] = str(ROOT / "pyproject.toml")
     session.run("coverage", "erase")
-    arguments = session.posargs or [*SIDE_BY_SIDE, "--ignore=tests/browser", "tests"]
-    session.run("coverage", "run", "-m", "pytest", "-c", "tests/pytest.ini", *arguments)
+    rounds = [[*how, "--ignore=tests/browser", "tests"] for how in (SIDE_BY_SIDE, ONE_BY_ONE)]
+    for arguments in [session.posargs] if session.posargs else rounds:
+        session.run("coverage", "run", "-m", "pytest", "-c", "tests/pytest.ini", *arguments)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", *(["--fail-under=0"] if session.posargs else []))
 
 
 @nox.session
 def targets(session: nox.Session) -> None:
-    """Judge the targets that ship by the whole catalogue, in real time and with nothing else to do."""
+    """Judge the targets that ship by the whole catalogue, with nothing else to do."""
     session.install(f"{wheel(session)}[test]", "-c", CONSTRAINTS)
     session.run("pytest", "-c", "tests/pytest.ini", "-m", "whole", *(session.posargs or ["tests/scenarios"]))
 

@@ -150,7 +150,8 @@ class Engine:
             async with self._rig(first_pace(0, self._highest)) as rig:
                 if why := await why_not_running(rig):
                     self._give_up_target_time(why)
-                elif self._highest is None and isinstance(rig.clock, WarpClock) and not await rests(rig.clock, RESTS_WITHIN):
+                assert isinstance(rig.clock, WarpClock)
+                if self._highest is None and not await rests(rig.clock, RESTS_WITHIN):
                     self._highest = HIGHEST
         except OutOfReach as out:
             self._give_up_target_time(str(out))

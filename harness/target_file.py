@@ -170,10 +170,10 @@ class Run(Table, frozen=True):
     """How often the whole run is made."""
     jobs: Count | None = None
     """How many scenarios at a time; what the machine and the target stand where not given."""
-    clock: Literal["auto", "real", "warp"] = "real"
+    clock: Literal["auto", "real", "warp"] = "auto"
     """Real time, target time, or target time where it can be had."""
     rate: Factor | None = None
-    """How many times as fast as wall time target time runs at first; as a row's length asks for where not given."""
+    """How many times as fast as wall time target time runs at first; it leaps from event to event where not given."""
     scenarios: tuple[str, ...] = ()
     """Modules with more scenarios, relative to this file."""
     baseline: str | None = None

@@ -13,8 +13,9 @@ Everybody is at rest when, in this order,
    here has been done: each round takes a message one step further,
 4. nothing is under way, and no thread of the target has run meanwhile.
 
-Nothing leaps for a target that the kernel keeps timers for, which tell nobody when they are due, or that never rests,
-or where the kernel does not say what is under way; `rests` says so, and the engine makes time run faster instead.
+Nothing leaps for a target that the kernel keeps timers for, which tell nobody when they are due, or where the kernel
+does not say what is under way; and it is not worth while for one that never rests for long, such as a JVM, which wakes
+twenty times a second by itself. `rests` says so, and the engine makes time run faster instead.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ ROUNDS = 25
 """Rounds of the loop: the longest way of a message from its file to the scenario has about ten steps."""
 SOON, LATE = 0.001, 0.004
 """Wall seconds between two looks, shortly after something has happened and later."""
-LEAST = SECOND // 1000
-"""Nanoseconds of target time under which it is not worth to leap."""
+LEAST, WORTH = SECOND // 1000, SECOND * 80 // 1000
+"""Nanoseconds of target time: the shortest leap, and how far a target at rest has to let time leap to be worth it."""
+FAR = 3600.0
 
 
 @asynccontextmanager
@@ -59,18 +61,16 @@ async def _leap(clock: WarpClock) -> None:
 async def leapt(clock: WarpClock) -> bool:
     """Whether everybody was at rest, and time has leapt to where they wait for."""
     runs = clock.runs
-    if runs is None or clock.under_way is not False:
+    if runs is None or clock.under_way() is not False:
         return False
     for _ in range(ROUNDS):
         await asyncio.sleep(0)
     # Whoever has run since then may have said something; who runs now is about to.
-    if clock.under_way is not False or clock.runs != runs or not clock.leaps:
-        return False
     moment = clock.next
-    if moment is None or moment == NEVER:
+    if moment is None or moment == NEVER or not clock.leaps:
         return False
     ahead = moment - clock.nanoseconds()
-    if ahead < LEAST:
+    if ahead < LEAST or clock.under_way(ahead=ahead / SECOND) is not False or clock.runs != runs:
         return False
     clock.leap(ahead / SECOND)
     return True
@@ -78,8 +78,10 @@ async def leapt(clock: WarpClock) -> bool:
 
 async def rests(clock: WarpClock, within: float) -> bool:
     """Whether a target that has nothing to do comes to rest, so that its time can leap; `within` is in wall seconds."""
+    if clock.under_way(ahead=FAR) is None:
+        return False
     for _ in range(round(within / LATE)):
-        if clock.runs is not None:
-            return clock.next is not None and clock.under_way is not None
+        if clock.runs is not None and (moment := clock.next) is not None and moment - clock.nanoseconds() >= WORTH:
+            return True
         await asyncio.sleep(LATE)
     return False

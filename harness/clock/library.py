@@ -85,13 +85,19 @@ class Library:
         self._runs = _function(library.brownout_clock_runs, ctypes.c_void_p)
         self._runs.restype = ctypes.c_int64
 
-        self._flights = _function(library.brownout_flights, ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
-        self._asked = library.brownout_flights_open()
+        self._pieces_wait = _function(library.brownout_pieces_wait, ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+        self._packets_wait = library.brownout_packets_wait
+        self._asked = library.brownout_pieces_open()
 
-    def under_way(self, ports: Iterable[int]) -> bool | None:
-        """Whether anything is under way from or to one of the ports on the loopback; None where the kernel does not say."""
+    def packets_wait(self) -> bool | None:
+        """Whether the kernel has packets of the loopback still to deliver; None where it does not say."""
+        found = self._packets_wait()
+        return None if found < 0 else bool(found)
+
+    def pieces_wait(self, ports: Iterable[int]) -> bool | None:
+        """Whether a piece is held back on its way from or to one of the ports; None where the kernel does not say."""
         numbers = tuple(ports)
-        found = self._flights(self._asked, (ctypes.c_uint16 * len(numbers))(*numbers), len(numbers))
+        found = self._pieces_wait(self._asked, (ctypes.c_uint16 * len(numbers))(*numbers), len(numbers))
         return None if found < 0 else bool(found)
 
     def create(self) -> tuple[int, int]:

@@ -14,6 +14,8 @@ from .alarms import NEVER, SECOND, Alarm, Alarms
 from .library import RATE_ONE, Attached, library
 
 LEAST_RATE, MOST_RATE = 1.0, 1000.0
+HELD_BACK = 0.2
+"""Target seconds from which on a leap is looked at twice: a small piece may be held back for 40 ms."""
 BLOCK_NAME = "memfd:brownout-clock"
 
 
@@ -71,10 +73,13 @@ class WarpClock:
         """How often the target's processes have run so far; None while one of them is not at rest."""
         return self._library.runs(self._address) if self._open else None
 
-    @property
-    def under_way(self) -> bool | None:
-        """Whether anything is under way from or to one of its ports; None where the kernel does not say."""
-        return self._library.under_way(self.ports)
+    def under_way(self, *, ahead: float = 0.0) -> bool | None:
+        """Whether anything is under way between two sockets; None where the kernel does not say.
+
+        What is held back on its way from or to one of the ports is looked for where time is to leap far `ahead`.
+        """
+        waits = self._library.packets_wait()
+        return self._library.pieces_wait(self.ports) if waits is False and ahead > HELD_BACK else waits
 
     def nanoseconds(self) -> int:
         """Monotonic target time in nanoseconds, the target's own CLOCK_MONOTONIC."""

@@ -70,7 +70,7 @@ class Contender:
 @option("--fail-on", type=click.Choice(["must", "should"]), help="The weakest level that breaks a gate.")
 @option("--seed", type=int, help="Every random choice follows from it.  [default: 0]")
 @option("--jobs", type=click.IntRange(1), metavar="N", help="Scenarios at a time.  [default: what each target stands]")
-@option("--clock", type=click.Choice(["auto", "real", "warp"]), help="auto: warp if it can be.  [default: real]")
+@option("--clock", type=click.Choice(["auto", "real", "warp"]), help="warp: target time.  [default: auto]")
 @option("--scenarios", multiple=True, metavar="PATH", help="A module or folder with rows of your own.")
 @option("--report-dir", metavar="DIR", default="brownout-compare", help="Where the page goes, and every target's own.")
 @click.option("-v", "--verbose", is_flag=True, help="Name every case, not only those that fail.")

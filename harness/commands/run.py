@@ -41,8 +41,13 @@ BASELINE = "brownout-baseline.toml"
 @option("--seed", type=int, help="Every random choice follows from it.  [default: 0]")
 @option("--repeat", type=click.IntRange(1), metavar="K", help="Make the whole run K times; the worst verdict counts.")
 @option("--jobs", type=click.IntRange(1), metavar="N", help="Scenarios at a time.  [default: what the target stands]")
-@option("--clock", type=click.Choice(["auto", "real", "warp"]), help="auto: warp if it can be.  [default: real]")
-@option("--rate", type=click.FloatRange(LEAST_RATE, MOST_RATE), metavar="N", help="How fast target time runs at first.")
+@option("--clock", type=click.Choice(["auto", "real", "warp"]), help="warp: target time.  [default: auto]")
+@option(
+    "--rate",
+    type=click.FloatRange(LEAST_RATE, MOST_RATE),
+    metavar="N",
+    help="Make target time run so fast, not leap.",
+)
 @option("--scenarios", multiple=True, metavar="PATH", help="A module or folder with rows of your own.")
 @option("--baseline", metavar="FILE", help="Known failures, which do not break the gate.")
 @option("--update-baseline", is_flag=True, help="Write the failures of this run into the baseline.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import openai.resources.chat  # noqa: F401  # or the first call of every scenario would import it
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 

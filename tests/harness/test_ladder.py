@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brownout.harness.checks import STEADY, Violation, load, precision
-from brownout.harness.ladder import RATES, Trial, alone, first_rate, next_rate, rungs
+from brownout.harness.ladder import LEAPING, RATES, REAL, Pace, Trial, alone, first_pace, next_pace, next_rate, rungs
 from brownout.harness.verdict import Judgement, Verdict
 
 PASS = Judgement(Verdict.PASS)
@@ -19,22 +19,62 @@ def failed(margin: float | None = None) -> Judgement:
 
 def trial(rate: float, judgement: Judgement, late: float = 0.0, **fields: float) -> Trial:
     """A run, quiet where nothing else is said."""
-    return Trial(rate, judgement, **{"precision": STEADY, "late": late, "lag": 0.0, "worst": late, **fields})
+    return Trial(Pace(rate), judgement, **{"precision": STEADY, "late": late, "lag": 0.0, "worst": late, **fields})
 
 
-class TestFirstRate:
+def leapt(judgement: Judgement, late: float = 0.0) -> Trial:
+    """A run with leaps, quiet where nothing else is said."""
+    return Trial(LEAPING, judgement, STEADY, late, 0.0, late)
+
+
+class TestFirstPace:
     @pytest.mark.parametrize(("seconds", "rate"), [(1, 5), (75, 5), (76, 20), (300, 20), (3600, 50)])
     def test_it_is_as_low_as_patience_allows(self, seconds: float, rate: float) -> None:
         """
         A row of up to 75 s begins where failures stand, and one of an hour at the highest rate.
         """
-        assert rate == first_rate(seconds, 50.0)
+        assert Pace(rate) == first_pace(seconds, 50.0)
 
     def test_it_is_never_above_what_was_asked_for(self) -> None:
         """
         Who asks for rate 2 has rate 2, however long it takes.
         """
-        assert 2.0 == first_rate(3600, 2.0)
+        assert Pace(2.0) == first_pace(3600, 2.0)
+
+    def test_it_leaps_where_it_can(self) -> None:
+        """
+        Where no rate is the highest, time leaps, however long a row takes.
+        """
+        assert LEAPING == first_pace(3600, None)
+
+
+class TestNextPace:
+    def test_a_pass_stands_and_all_else_is_seen_twice(self) -> None:
+        """
+        A leap that came too early would accuse a target, and does not come twice.
+        """
+        assert next_pace([leapt(PASS)], None) is None
+        assert next_pace([leapt(Judgement(Verdict.NOT_APPLICABLE))], None) is None
+        for judgement in (failed(), failed(30.0), UNKNOWN):
+            assert LEAPING == next_pace([leapt(judgement)], None)
+            assert next_pace([leapt(judgement), leapt(judgement)], None) is None
+
+    def test_real_time_settles_a_contradiction(self) -> None:
+        """
+        Two verdicts that noise does not explain are followed by one in real time, which stands.
+        """
+        assert REAL == next_pace([leapt(failed()), leapt(PASS)], None)
+        assert REAL == next_pace([leapt(UNKNOWN), leapt(failed())], None)
+        assert next_pace([leapt(failed(1.0)), leapt(PASS)], None) is None
+        assert next_pace([leapt(failed(), late=9.0), leapt(PASS)], None) is None
+        assert next_pace([leapt(failed()), leapt(PASS), trial(1, failed())], None) is None
+
+    def test_a_rate_goes_down(self) -> None:
+        """
+        Where time runs faster and does not leap, the next rate is the pace.
+        """
+        assert Pace(5.0) == next_pace([trial(50, failed())], 50.0)
+        assert next_pace([trial(50, PASS)], 50.0) is None
 
 
 class TestNextRate:

@@ -123,7 +123,7 @@ def chosen(mutant: Mutant, *, every: bool) -> tuple[Scenario, ...]:
 async def judge(mutant: Mutant, *, every: bool, folder: Path) -> Caught:
     """Run the rows against a mutant."""
     rows = chosen(mutant, every=every)
-    plan = Plan(plant(mutant, folder), mutant.name, rows, jobs=JOBS, report_dir=folder / "report")
+    plan = Plan(plant(mutant, folder), mutant.name, rows, jobs=JOBS, report_dir=folder / "report", clock="auto")
     results = await Engine(plan, _quiet).run()
     failed = {row.id for row in results.results if row.verdict == "fail"}
     judged = {row.id for row in results.results if row.verdict in ("pass", "fail")}

@@ -1,4 +1,4 @@
-"""The targets that ship, judged in real time: here by what needs no quiet machine, by `nox -s targets` by it all."""
+"""The targets that ship: here by the families whose verdicts need no quiet machine, by `nox -s targets` by them all."""
 
 from __future__ import annotations
 
@@ -89,6 +89,7 @@ CALM = frozenset({"control", "stream", "content", "context"})
 OTHER_DIALECTS = {"anthropic": ("claude-haiku-4-5", "claude-sonnet-4-5")}
 """Dialects that the reference speaks beside its own, each with a model for each provider."""
 WHOLE = pytest.mark.whole
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 COVERED = [pytest.param(CALM, id="calm"), pytest.param(None, id="whole", marks=WHOLE)]
 SPOKEN_COVERED = [pytest.param(CALM & SPOKEN, id="calm"), pytest.param(SPOKEN, id="whole", marks=WHOLE)]
 
@@ -103,7 +104,7 @@ def judged(target: str, folder: Path, families: frozenset[str] | None, dialect: 
         # Its own cap is for the prices of its own models.
         start = replace(file.start, env=file.start.env | {"SPEND_CAP": "1000", "SPEND_PER_USER": "1000"})
         file = replace(file, providers=providers, start=start)
-    return asyncio.run(Engine(Plan(file, target, rows, report_dir=folder)).run())
+    return asyncio.run(Engine(Plan(file, target, rows, report_dir=folder, clock="auto")).run())
 
 
 def of(rows: set[str], families: frozenset[str] | None) -> list[str]:
@@ -120,7 +121,6 @@ def broken(results: Results) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("families", COVERED)
 def test_naive_fails_exactly_what_its_code_earns(families: frozenset[str] | None, tmp_path: Path) -> None:
     """
@@ -131,7 +131,6 @@ def test_naive_fails_exactly_what_its_code_earns(families: frozenset[str] | None
     assert of(NAIVE_FAILS, families) == sorted(row.id for row in results.results if row.verdict == "fail")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("families", COVERED)
 def test_the_reference_passes_all_that_it_claims(families: frozenset[str] | None, tmp_path: Path) -> None:
     """
@@ -140,7 +139,6 @@ def test_the_reference_passes_all_that_it_claims(families: frozenset[str] | None
     assert [] == broken(judged("reference", tmp_path, families))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("families", SPOKEN_COVERED)
 @pytest.mark.parametrize("dialect", OTHER_DIALECTS)
 def test_the_reference_passes_in_every_dialect(dialect: str, families: frozenset[str], tmp_path: Path) -> None:
@@ -150,7 +148,6 @@ def test_the_reference_passes_in_every_dialect(dialect: str, families: frozenset
     assert [] == broken(judged("reference", tmp_path, families, dialect))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("families", SPOKEN_COVERED)
 def test_the_official_client_of_anthropic_fails_what_its_source_earns(families: frozenset[str], tmp_path: Path) -> None:
     """

@@ -1,0 +1,266 @@
+"""Time that leaps to the next moment that anybody waits for, on real programs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from brownout.fakes.clock import RealClock
+from brownout.harness.clock import WarpClock, leaping, rests
+from brownout.harness.clock.alarms import NEVER
+
+PATIENCE = 60.0
+"""Wall seconds after which a program that hangs is given up."""
+
+SLEEPS = """
+import time
+began = time.monotonic()
+for _ in range(20):
+    time.sleep(10)
+print(time.monotonic() - began)
+"""
+ASYNCIO = """
+import asyncio, time
+async def main():
+    began = time.monotonic()
+    await asyncio.gather(*(asyncio.sleep(number) for number in range(100)))
+    for _ in range(10):
+        await asyncio.sleep(10.1)
+    print(time.monotonic() - began)
+asyncio.run(main())
+"""
+THREADS = """
+import queue, threading, time
+began = time.monotonic()
+def wait():
+    threading.Event().wait(100)
+    try:
+        queue.Queue().get(timeout=100)
+    except queue.Empty:
+        pass
+threads = [threading.Thread(target=wait) for _ in range(20)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(time.monotonic() - began)
+"""
+NODE = """
+const began = performance.now();
+let left = 20;
+const next = () => left-- ? setTimeout(next, 10000) : console.log((performance.now() - began) / 1000);
+next();
+"""
+COMPUTES = """
+import threading, time
+def wait():
+    time.sleep(1000)
+    print("waited", flush=True)
+waiting = threading.Thread(target=wait)
+waiting.start()
+sum(range(10_000_000))
+print("computed", flush=True)
+waiting.join()
+"""
+ASKS = """
+import socket, sys
+made = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=100)
+for _ in range(300):
+    made.sendall(b"?")
+    assert made.recv(1) == b"!"
+print("answered")
+"""
+STARTS = """
+import subprocess
+for _ in range(20):
+    subprocess.run(["sh", "-c", "true | cat"], check=True, timeout=100)
+print("ended")
+"""
+ALARMED = """
+import signal
+signal.alarm(1000)
+input()
+"""
+BECOMES = """
+import os, sys, threading, time
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+time.sleep(0.1)
+os.execv(sys.executable, [sys.executable, "-c", "input()"])
+"""
+RESTLESS = """
+import threading, time
+def tick():
+    while True:
+        time.sleep(0.05)
+threading.Thread(target=tick, daemon=True).start()
+input()
+"""
+CROWDED = """
+import threading
+threading.stack_size(65536)
+for _ in range(1100):
+    threading.Thread(target=threading.Event().wait, args=(1000,), daemon=True).start()
+print("waiting", flush=True)
+input()
+"""
+
+
+async def started(clock: WarpClock, *command: str) -> asyncio.subprocess.Process:
+    """A program on the clock."""
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(*command, env=clock.environment(os.environ), stdin=pipe, stdout=pipe)
+
+
+async def said(clock: WarpClock, *command: str) -> str:
+    """What a program says while its time leaps."""
+    program = await started(clock, *command)
+    clock.leaps = True
+    async with leaping(clock), asyncio.timeout(PATIENCE):
+        out, _ = await program.communicate()
+    assert program.returncode == 0
+    return out.decode()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for something that takes a moment."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110  # another process does not tell
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.slow
+class TestWaits:
+    @pytest.mark.parametrize(
+        ("program", "seconds"), [(SLEEPS, 200), (ASYNCIO, 200), (THREADS, 200)], ids=["sleep", "asyncio", "threads"]
+    )
+    async def test_of_python_are_as_long_as_asked_for(self, program: str, seconds: float, clock: WarpClock) -> None:
+        """
+        Minutes of waiting are over at once, and are to the program what they would have been.
+        """
+        took = float(await said(clock, sys.executable, "-c", program))
+
+        assert seconds <= took < 1.1 * seconds
+
+    async def test_of_node_are(self, clock: WarpClock) -> None:
+        """
+        So are timers of Node, which waits by epoll.
+        """
+        if not shutil.which("node"):
+            pytest.skip("node is not installed")
+        took = float(await said(clock, "node", "-e", NODE))
+
+        assert 200 <= took < 220
+
+    async def test_of_the_harness_are(self, clock: WarpClock) -> None:
+        """
+        What is planned here happens in its order, at its moment.
+        """
+        began, order = clock.nanoseconds(), []
+
+        async def sleep(seconds: float) -> None:
+            await clock.sleep(seconds)
+            order.append((seconds, (clock.nanoseconds() - began) / 1e9))
+
+        clock.leaps = True
+        async with leaping(clock), asyncio.timeout(PATIENCE):
+            await asyncio.gather(*(sleep(seconds) for seconds in (300, 5, 60, 59.9)))
+
+        assert [5, 59.9, 60, 300] == [seconds for seconds, _ in order]
+        assert all(seconds <= woken < seconds + 5 for seconds, woken in order)
+
+
+@pytest.mark.slow
+class TestNothingLeaps:
+    async def test_over_one_who_computes(self, clock: WarpClock) -> None:
+        """
+        While one thread computes another's thousand seconds are not over.
+        """
+        assert ["computed", "waited"] == (await said(clock, sys.executable, "-c", COMPUTES)).split()
+
+    async def test_over_what_is_under_way(self, clock: WarpClock) -> None:
+        """
+        Three hundred questions are answered, none of them after a hundred seconds.
+        """
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while await reader.read(1):
+                writer.write(b"!")
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            clock.ports = {port}
+            assert "answered\n" == await said(clock, sys.executable, "-c", ASKS, str(port))
+
+    async def test_over_a_program_that_is_being_started(self, clock: WarpClock) -> None:
+        """
+        Programs that a target starts, and waits for, have not joined its clock yet, and are waited for all the same.
+        """
+        assert "ended\n" == await said(clock, sys.executable, "-c", STARTS)
+
+    async def test_where_it_may_not(self, clock: WarpClock) -> None:
+        """
+        A clock that may not leap does not, whoever waits.
+        """
+        before = clock.nanoseconds()
+        waiting = asyncio.ensure_future(clock.sleep(1000))
+        async with leaping(clock):
+            await RealClock().sleep(0.1)
+        waiting.cancel()
+
+        assert clock.nanoseconds() - before < 500e9
+
+
+@pytest.mark.slow
+class TestRests:
+    async def test_a_target_that_waits_for_its_callers(self, clock: WarpClock) -> None:
+        """
+        A program that waits for nobody knows how long is at rest, and nobody waits for a moment.
+        """
+        program = await started(clock, sys.executable, "-c", "input()")
+        await until(lambda: clock.attaches == 1)
+
+        assert await rests(clock, PATIENCE)
+        assert NEVER == clock.next
+
+        await program.communicate(b"\n")
+
+    async def test_not_one_that_wakes_all_the_time(self, clock: WarpClock) -> None:
+        """
+        A program that wakes twenty times a second, as a JVM does, would leap from one of these moments to the next.
+        """
+        program = await started(clock, sys.executable, "-c", RESTLESS)
+        await until(lambda: clock.next not in {None, NEVER})
+
+        assert not await rests(clock, 1.0)
+
+        await program.communicate(b"\n")
+
+    @pytest.mark.parametrize("program", [ALARMED, CROWDED], ids=["kernel-timer", "too-many"])
+    async def test_not_one_whose_moments_nobody_knows(self, program: str, clock: WarpClock) -> None:
+        """
+        A timer that the kernel keeps, and more waits than there are places, are told of.
+        """
+        running = await started(clock, sys.executable, "-c", program)
+        await until(lambda: clock.attaches == 1)
+        await until(lambda: clock.next is None)
+
+        assert not await rests(clock, 1.0)
+
+        running.kill()
+        await running.communicate()
+
+    async def test_one_that_has_become_another_program(self, clock: WarpClock) -> None:
+        """
+        The waits of threads that ended with an exec are forgotten.
+        """
+        program = await started(clock, sys.executable, "-c", BECOMES)
+        await until(lambda: clock.attaches == 2)  # the program, and what it has become
+
+        assert await rests(clock, PATIENCE)
+        assert NEVER == clock.next
+
+        await program.communicate(b"\n")
