@@ -26,6 +26,8 @@ class Request:
     headers: Headers
     """Names in lower case."""
     body: bytes
+    prefix: str = ""
+    """What stood before the path and picked a weather: the dialect does not look at it, but a signature covers it."""
 
 
 # Every dialect renders each of these in its own words; it may know more.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import tomllib
 from dataclasses import dataclass, field
@@ -56,6 +57,11 @@ def secret(number: int) -> str:
     return PUBLIC + hashlib.sha256(f"key {number}".encode()).hexdigest()[:40]
 
 
+def key_id(key: str) -> str:
+    """By what a key is named where requests are signed with it, and do not bring it; this is no secret."""
+    return "AKIA" + base64.b32encode(hashlib.sha256(f"id of {key}".encode()).digest())[:16].decode()
+
+
 @cache
 def price_list() -> dict[str, Model]:
     """Every model of `prices.toml`, by name."""
@@ -78,6 +84,8 @@ class Fake:
     dialect: str = "openai"
     model: str = "gpt-4o-mini"
     keys: tuple[str, ...] = (secret(1),)
+    revoked: tuple[str, ...] = ()
+    """Keys that were good once; one that only signs is known again by them."""
     price: Price | None = None
     window: int | None = None
     max_output: int | None = None

@@ -14,11 +14,12 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .answer import count_tokens
+from .events import payloads, unframed
 from .fake import Price
 from .script import Op, Send, header
 
@@ -31,7 +32,6 @@ MEANING = frozenset({"body", "opening", "delta", "finish"})
 # What only faults put in: an answer that has some of it is no proper answer.
 FOREIGN = frozenset({"error", "garbage"})
 FRAMING = re.compile(rb"\s|data:|\xef\xbb\xbf")
-LINE_END = re.compile(rb"\r\n|\r|\n")
 WINDOW_BITS = {"gzip": 31, "deflate": 15}
 
 
@@ -65,7 +65,7 @@ class Tally:
             body = _decoded(b"".join(op.data for op in left if op.part not in FOREIGN), exchange)
             deltas = self._found(body)
             proper = not any(op.part in FOREIGN for op in left)
-            exchange.sent_whole = proper and all(map(_is_json, _payloads(body))) and self._says_all(body, deltas)
+            exchange.sent_whole = proper and all(map(_is_json, payloads(body))) and self._says_all(body, deltas)
         total = self._ask.output_tokens - self._ask.reasoning_tokens
         if not self._deltas:
             visible = total if self._says_any(exchange) else 0
@@ -95,7 +95,7 @@ class Tally:
 
     def _found(self, body: bytes) -> int:
         """How many deltas are in a body, each behind the one before it."""
-        found, at, bare = 0, 0, FRAMING.sub(b"", body)
+        found, at, bare = 0, 0, FRAMING.sub(b"", unframed(body))
         for mark in self._marks():
             at = bare.find(mark, at)
             if at < 0:
@@ -108,13 +108,13 @@ class Tally:
         texts = [FRAMING.sub(b"", text.encode("ascii", "ignore")) for text in self._ask.answer.pieces(self._ask.canary)]
         if len(texts) == len(self._deltas) and self._ask.answer.text is None:
             return texts
-        return [FRAMING.sub(b"", op.data) for op in self._deltas]
+        return [FRAMING.sub(b"", unframed(op.data)) for op in self._deltas]
 
     def _says_all(self, body: bytes, deltas: int) -> bool:
         """Whether a body that is not, byte for byte, the fair one still says all of it."""
         if self._deltas:
-            ends = [_keys(payload) for op in self._fair if op.part == "finish" for payload in _payloads(op.data)]
-            said = [_keys(payload) for payload in _payloads(body)]
+            ends = [_keys(payload) for op in self._fair if op.part == "finish" for payload in payloads(op.data)]
+            said = [_keys(payload) for payload in payloads(body)]
             return deltas == len(self._deltas) and all(any(end <= keys for keys in said) for end in ends)
         fair = b"".join(op.data for op in self._fair)
         whole = self._ask.answer.whole(self._ask.canary).encode("ascii", "ignore")
@@ -170,21 +170,6 @@ def _unbrotli(body: bytes) -> bytes:
         text += body[at + 3 : at + 3 + size]
         at, shift = at + 3 + size, 0
     return text
-
-
-def _payloads(body: bytes) -> Iterator[bytes]:
-    """The data of each event, or the body itself where it is no stream of events."""
-    lines = LINE_END.split(body.removeprefix(b"\xef\xbb\xbf"))
-    if not any(line.startswith(b"data:") for line in lines):
-        yield body
-        return
-    data: list[bytes] = []
-    for line in [*lines, b""]:
-        if line.startswith(b"data:"):
-            data.append(line[5:].removeprefix(b" "))
-        elif not line and data:
-            yield b"\n".join(data)
-            data = []
 
 
 def _is_json(payload: bytes) -> bool:

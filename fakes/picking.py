@@ -47,7 +47,7 @@ def pick(request: Request, named: Mapping[str, Weather]) -> Picked:
     weather = None
     if found := PREFIX.fullmatch(request.path):
         name = unquote(found[1])
-        request = replace(request, path=found[2] or "/")
+        request = replace(request, path=found[2] or "/", prefix=request.path.removesuffix(found[2] or ""))
         weather = named.get(name)
         if weather is None:
             return Picked(request, trouble=Trouble("not_found", _no_weather(name, named)))

@@ -135,7 +135,8 @@ class Responder:
 
     def _ask(self, picked: Picked) -> Ask:
         good = tuple(key for key in self.fake.keys if key not in self.revoked)
-        ask = self.dialect.read(picked.request, replace(self.fake, keys=good) if self.revoked else self.fake)
+        fake = replace(self.fake, keys=good, revoked=tuple(sorted(self.revoked))) if self.revoked else self.fake
+        ask = self.dialect.read(picked.request, fake)
         ask.trouble = picked.trouble or ask.trouble
         ask.canary = find_canary(ask.texts)
         self._attempts[ask.canary] += 1

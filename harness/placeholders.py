@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 
 PLACEHOLDER = re.compile(r"\{\{([\w-]+(?:\.\w+)?)\}\}|\{([\w-]+(?:\.\w+)?)\}")
 
-OF_A_FAKE = ("url", "host", "port", "key", "model", "dialect")
+OF_A_KEY = ("key", "key_id")
+OF_A_FAKE = ("url", "host", "port", "model", "dialect", *OF_A_KEY)
 
 
 def fill(template: str, places: Mapping[str, str]) -> str:
@@ -38,5 +39,5 @@ def of_fakes(keys: Mapping[str, int]) -> list[str]:
     known = ["port", "workdir"]
     for fake, count in keys.items():
         known += [f"{fake}.{field}" for field in OF_A_FAKE]
-        known += [f"{fake}.key{number}" for number in range(2, count + 1)]
+        known += [f"{fake}.{field}{number}" for field in OF_A_KEY for number in range(2, count + 1)]
     return known

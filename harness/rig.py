@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from ..fakes.answer import Answer
 from ..fakes.clock import Clock
-from ..fakes.fake import Fake
+from ..fakes.fake import Fake, key_id
 from ..fakes.journal import Exchange
 from ..fakes.masking import Mask
 from ..fakes.server import FakeServer
@@ -151,6 +151,7 @@ class Rig:
                 f"{name}.model": server.fake.model,
                 f"{name}.dialect": server.fake.dialect,
                 **{f"{name}.key{n if n > 1 else ''}": key for n, key in enumerate(server.fake.keys, 1)},
+                **{f"{name}.key_id{n if n > 1 else ''}": key_id(key) for n, key in enumerate(server.fake.keys, 1)},
             }
         return filled
 

@@ -15,7 +15,17 @@ from ..ask import Ask, Request, Trouble
 from ..fake import Fake
 from ..script import Op, Send
 
-NAMES = ("openai", "anthropic", "gemini", "vertex", "cohere", "openai_compatible", "azure_openai", "mistral")
+NAMES = (
+    "openai",
+    "anthropic",
+    "gemini",
+    "vertex",
+    "cohere",
+    "openai_compatible",
+    "azure_openai",
+    "mistral",
+    "bedrock",
+)
 
 
 class Dialect(Protocol):
@@ -28,6 +38,10 @@ class Dialect(Protocol):
     @property
     def base(self) -> str:
         """What of the paths belongs to the base URL that clients are given, such as "/v1"."""
+
+    @property
+    def signs(self) -> bool:
+        """Whether callers sign requests with a key, under its `fake.key_id`, and need not send it."""
 
     @property
     def troubles(self) -> frozenset[str]:

@@ -26,6 +26,7 @@ class Speaker(Dialect, ABC):
 
     name: ClassVar[str]
     base: ClassVar[str] = ""
+    signs: ClassVar[bool] = False
     troubles: ClassVar[frozenset[str]]
     writing: ClassVar[frozenset[str]]
     finishes: ClassVar[Mapping[str, str]]

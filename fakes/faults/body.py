@@ -8,7 +8,9 @@ from html import escape
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from .. import frames
 from ..ask import Trouble
+from ..events import payloads
 from ..script import End, Op, Send, whole
 from . import fault
 from .pieces import TEXT, after_head, until_head
@@ -104,7 +106,7 @@ class ErrorInOk:
 
 def _without_a_brace(ops: list[Op]) -> Iterator[Op]:
     # A body may come in many pieces: its last brace is in the last piece that has one.
-    bodies = [i for i, op in enumerate(ops) if isinstance(op, Send) and op.part in TEXT and b"}" in op.data]
+    bodies = [i for i, op in enumerate(ops) if isinstance(op, Send) and op.part in TEXT and _has_brace(op.data)]
     if not bodies:
         yield from ops
         return
@@ -112,10 +114,24 @@ def _without_a_brace(ops: list[Op]) -> Iterator[Op]:
     broken = bodies[0] if isinstance(first, Send) and first.part == "delta" else bodies[-1]
     for index, op in enumerate(ops):
         if index == broken and isinstance(op, Send):
-            at = op.data.rindex(b"}")
-            yield Send(op.data[:at] + op.data[at + 1 :], op.part)
+            yield Send(_without_its_last(op.data), op.part)
         else:
             yield op
+
+
+def _has_brace(data: bytes) -> bool:
+    return any(b"}" in each for each in payloads(data))
+
+
+def _without_its_last(data: bytes) -> bytes:
+    """The data without its last closing brace; a binary frame has the length and the checksums of what is left."""
+    whole, rest = frames.split(data)
+    if whole:
+        last = max(index for index, each in enumerate(whole) if b"}" in each.said)
+        whole[last] = whole[last].saying(_without_its_last)
+        return b"".join(each.data for each in whole) + rest
+    at = data.rindex(b"}")
+    return data[:at] + data[at + 1 :]
 
 
 def _phrase(status: int) -> str:

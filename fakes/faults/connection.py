@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from .. import frames
 from ..figures import Seconds
 from ..script import Close, End, Hang, Op, Reset, Send
 from . import at_least, fault
-from .pieces import TEXT, after_head, break_at, until_head
+from .pieces import TEXT, after_head, break_at, until_head, wide_characters
 
 if TYPE_CHECKING:
     from ..ask import Ask
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 
 
 CUTS: dict[str, Op] = {"clean": End(), "fin": Close(), "reset": Reset()}
+# Behind how many bytes an event breaks; 0 where it has no such place.
+PLACES: dict[str, Callable[[bytes], int]] = {
+    "event": lambda data: len(data) // 2,
+    "character": lambda data: next((at + 1 for at in wide_characters(data)), 0),
+    "prelude": lambda data: frames.PRELUDE_BYTES // 2 if frames.split(data)[0] else 0,
+}
 
 
 @fault
@@ -25,13 +33,13 @@ class Cut:
 
     `how` is "clean" (the HTTP message ends properly, what the dialect owes is missing), "fin" (the connection is
     closed, what HTTP owes is missing too) or "reset". `inside` breaks the next piece as well: in the middle of the
-    "event", or within the next "character" that takes more than one byte. An answer that has no such character is not
-    cut.
+    "event", within the next "character" that takes more than one byte, or within the "prelude" of a binary frame, the
+    lengths that it begins with. An answer that has no such character, or no frames, is not cut.
     """
 
     chunks: int = 3
     how: Literal["clean", "fin", "reset"] = "fin"
-    inside: Literal["event", "character"] | None = None
+    inside: Literal["event", "character", "prelude"] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could never be meant."""
@@ -42,7 +50,7 @@ class Cut:
         ops = list(script)
         kept, rest = break_at(ops, self.chunks)
         if self.inside is not None:
-            broken = _inside(rest, characters=self.inside == "character")
+            broken = _inside(rest, PLACES[self.inside])
             if broken is None:
                 return ops
             kept += broken
@@ -133,19 +141,14 @@ class StaleConnections:
         at_least(0, self, "idle")
 
 
-def _inside(rest: list[Op], *, characters: bool) -> list[Op] | None:
-    """The rest up to a break inside an event or a character; None where there is none to break."""
+def _inside(rest: list[Op], place: Callable[[bytes], int]) -> list[Op] | None:
+    """The rest up to the first break inside an event, at the place where it breaks; None where nothing does."""
     kept: list[Op] = []
     for op in rest:
         if not (isinstance(op, Send) and op.part in TEXT):
             kept.append(op)
             continue
-        at = _inside_character(op.data) if characters else len(op.data) // 2
-        if at:
+        if at := place(op.data):
             return [*kept, Send(op.data[:at], op.part)]
         kept.append(op)
     return None
-
-
-def _inside_character(data: bytes) -> int | None:
-    return next((index + 1 for index, byte in enumerate(data) if byte >= 0xC0), None)

@@ -1,7 +1,7 @@
 """Server-sent events, written in every way that the standard allows, and with what it tells clients to ignore.
 
-These faults rewrite bodies of type `text/event-stream`; any other passes unchanged, and they have not bitten. A client
-that keeps to the standard shows the same text.
+These faults rewrite bodies of type `text/event-stream`; any other passes unchanged, and they have not bitten. Pings and
+unknown events come between the binary frames of Bedrock too. A client that keeps to the standard shows the same text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from ..figures import Count
 from ..script import Op, Send
 from . import at_least, fault
-from .pieces import is_event_stream
+from .pieces import has_events, server_sent
 
 if TYPE_CHECKING:
     from ..ask import Ask
@@ -38,7 +38,7 @@ class Comments:
     def rewrite(self, script: Script, ask: Ask) -> Script:
         """The events, and comments between them."""
         comment = Send(b": " + self.text.encode() + b"\n\n", "comment")
-        return _between(script, self.every, lambda: comment)
+        return _between(script, self.every, lambda: comment, server_sent)
 
 
 @fault
@@ -109,14 +109,16 @@ class Framing:
 
 def _events(script: Script, change: Callable[[bytes], bytes]) -> Iterator[Op]:
     ops = list(script)
-    if not is_event_stream(ops):
+    if not server_sent(ops):
         return iter(ops)
     return (Send(change(op.data), op.part) if isinstance(op, Send) else op for op in ops)
 
 
-def _between(script: Script, every: Count, extra: Callable[[], Send | None]) -> Iterator[Op]:
+def _between(
+    script: Script, every: Count, extra: Callable[[], Send | None], among: Callable[[list[Op]], bool] = has_events
+) -> Iterator[Op]:
     ops = list(script)
-    counting, seen = is_event_stream(ops), 0
+    counting, seen = among(ops), 0
     for op in ops:
         if counting and isinstance(op, Send):
             seen += 1
@@ -126,7 +128,7 @@ def _between(script: Script, every: Count, extra: Callable[[], Send | None]) -> 
 
 
 def _marked(ops: list[Op]) -> Iterator[Op]:
-    marking = is_event_stream(ops)
+    marking = server_sent(ops)
     for op in ops:
         if marking and isinstance(op, Send):
             yield Send(BOM + op.data, op.part)

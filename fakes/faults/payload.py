@@ -1,7 +1,7 @@
 """JSON that is well-formed and not what was expected.
 
 These faults know JSON and no provider, who is only asked which fields are closed lists: they change every JSON text
-they find, in a body or in the data of an event. What holds no JSON, such as `[DONE]` or a binary frame, stays as it is.
+they find, in a body, in the data of an event, in a binary frame. What holds no JSON, such as `[DONE]`, stays as it is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..events import with_payloads
 from ..script import Send
 from . import fault
 
@@ -64,25 +65,15 @@ class WrongTypes:
 
 def _changed(script: Script, change: Callable[[Any], Any]) -> Iterator[Any]:
     for op in script:
-        yield Send(_in_json(op.data, change), op.part) if isinstance(op, Send) else op
+        yield Send(with_payloads(op.data, partial(_in_json, change)), op.part) if isinstance(op, Send) else op
 
 
-def _in_json(data: bytes, change: Callable[[Any], Any]) -> bytes:
-    """The data with a change to the JSON that it is, or that its `data:` lines are."""
+def _in_json(change: Callable[[Any], Any], payload: bytes) -> bytes:
+    """What an event says with a change to its JSON."""
     try:
-        return _encoded(change(json.loads(data)))
+        return _encoded(change(json.loads(payload)))
     except ValueError:
-        return b"".join(_in_line(line, change) for line in data.splitlines(keepends=True))
-
-
-def _in_line(line: bytes, change: Callable[[Any], Any]) -> bytes:
-    text = line.rstrip(b"\r\n")
-    if not text.startswith(b"data:"):
-        return line
-    try:
-        return b"data: " + _encoded(change(json.loads(text[5:]))) + line[len(text) :]
-    except ValueError:
-        return line
+        return payload
 
 
 def _encoded(value: Any) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from .. import frames
 from ..script import Head, Op, Send, Wait, header
 
 if TYPE_CHECKING:
@@ -34,14 +35,19 @@ def streamed(ops: Sequence[Op]) -> bool:
     return any(isinstance(op, Send) and op.part == "delta" for op in ops)
 
 
-def is_event_stream(ops: Sequence[Op]) -> bool:
+def server_sent(ops: Sequence[Op]) -> bool:
     """Whether the script's body is made of server-sent events, and not compressed."""
-    heads = [op for op in ops if isinstance(op, Head)]
-    return any(
-        (header(head.headers, "content-type") or "").startswith("text/event-stream")
-        and header(head.headers, "content-encoding") is None
-        for head in heads
-    )
+    return _is_of(ops, "text/event-stream")
+
+
+def has_events(ops: Sequence[Op]) -> bool:
+    """Whether the script's body is made of events, server-sent or in binary frames, and not compressed."""
+    return server_sent(ops) or _is_of(ops, frames.CONTENT_TYPE)
+
+
+def wide_characters(data: bytes) -> Iterator[int]:
+    """Where in the text characters begin that take more than one byte; the lengths and sums of a frame are no text."""
+    return (at for start, end in frames.texts(data) for at in range(start, end) if data[at] >= 0xC0)
 
 
 def break_at(ops: Sequence[Op], chunks: int) -> tuple[list[Op], list[Op]]:
@@ -66,6 +72,15 @@ def sliced(data: bytes, size: int) -> Iterator[bytes]:
     """The data in pieces of `size` bytes; the last may be shorter."""
     for start in range(0, len(data), size):
         yield data[start : start + size]
+
+
+def _is_of(ops: Sequence[Op], kind: str) -> bool:
+    heads = [op for op in ops if isinstance(op, Head)]
+    return any(
+        (header(head.headers, "content-type") or "").startswith(kind)
+        and header(head.headers, "content-encoding") is None
+        for head in heads
+    )
 
 
 def _break_body(ops: Sequence[Op], share: float) -> tuple[list[Op], list[Op]]:

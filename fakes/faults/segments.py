@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..figures import Count, Seconds
 from ..script import LAST, Op, Send, Wait
 from . import at_least, fault
-from .pieces import after_head, sliced
+from .pieces import after_head, sliced, wide_characters
 
 if TYPE_CHECKING:
     from ..ask import Ask
@@ -88,8 +88,7 @@ def _apart(pieces: list[Send], pause: float) -> Iterator[Op]:
 
 def _cut_in_characters(data: bytes) -> Iterator[bytes]:
     start = 0
-    for index, byte in enumerate(data):
-        if byte >= 0xC0:
-            yield data[start : index + 1]
-            start = index + 1
+    for at in wide_characters(data):
+        yield data[start : at + 1]
+        start = at + 1
     yield data[start:]

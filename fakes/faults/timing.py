@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..figures import Count, Period, Seconds
 from ..script import Hang, Head, Op, Send, Wait
 from . import at_least, fault
-from .pieces import TEXT, break_at, is_event_stream, sliced
+from .pieces import TEXT, break_at, has_events, sliced
 from .spread import Spread, draw
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Stall:
         kept, rest = break_at(ops, self.chunks)
         if not rest:
             return ops
-        return [*kept, *self._pause(ask, is_event_stream(ops)), *(rest if self.seconds is not None else [Hang()])]
+        return [*kept, *self._pause(ask, has_events(ops)), *(rest if self.seconds is not None else [Hang()])]
 
     def _pause(self, ask: Ask, beating: bool) -> Iterator[Op]:
         left = self.seconds

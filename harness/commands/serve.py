@@ -11,7 +11,7 @@ import click
 
 from ...fakes import dialects, weather_file
 from ...fakes.conversion import BrokenFile
-from ...fakes.fake import Fake, models_of, secret
+from ...fakes.fake import Fake, key_id, models_of, secret
 from ...fakes.server import FakeServer
 from .. import finding, loop
 from .options import option
@@ -83,5 +83,8 @@ def _told(server: FakeServer) -> Iterator[str]:
     name = server.fake.name.upper().replace("-", "_")
     yield f"{name}_BASE_URL={server.url}"
     for number, key in enumerate(server.fake.keys, 1):
-        yield f"{name}_API_KEY{number if number > 1 else ''}={key}"
+        nth = number if number > 1 else ""
+        if server.dialect.signs:
+            yield f"{name}_KEY_ID{nth}={key_id(key)}"
+        yield f"{name}_API_KEY{nth}={key}"
     yield f"{name}_MODEL={server.fake.model}"

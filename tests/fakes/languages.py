@@ -6,6 +6,9 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
+from urllib.parse import quote
+
+from botocore.eventstream import EventStreamBuffer
 
 from brownout.fakes.ask import Request
 from brownout.fakes.fake import Fake
@@ -401,6 +404,50 @@ class Mistral(Chat):
         raise AssertionError(error)
 
 
+class Bedrock(Language):
+    """Bedrock's conversations, streamed in binary frames, with the key as a bearer token."""
+
+    dialect = "bedrock"
+    model = "anthropic.claude-haiku-4-5-20251001-v1:0"
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """The model is part of the path."""
+        return f"/model/{quote(model, safe='')}/converse" + ("-stream" if stream else "")
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """One message of a user."""
+        limit = {} if most is None else {"inferenceConfig": {"maxTokens": most}}
+        return {"messages": [{"role": "user", "content": [{"text": text}]}], **limit, **more}
+
+    def words(self, body: bytes, *, streamed: bool) -> str:
+        """Of all text blocks."""
+        if streamed:
+            return "".join(each["delta"].get("text") or "" for each in framed(body) if "delta" in each)
+        return "".join(block.get("text") or "" for block in json.loads(body)["output"]["message"]["content"])
+
+    def finishes(self, body: bytes, *, streamed: bool) -> list[str]:
+        """The stop reason."""
+        said = framed(body) if streamed else [json.loads(body)]
+        return [each["stopReason"] for each in said if "stopReason" in each]
+
+    def error(self, body: bytes) -> tuple[str, str]:
+        """There is no word for an error in the body but its message."""
+        error = json.loads(body)
+        message = error.get("message") or error["Message"]
+        return message, message
+
+
+def framed(body: bytes) -> Iterator[Any]:
+    """The values in a stream's frames, as far as they are JSON; as Amazon's own parser reads them."""
+    buffer = EventStreamBuffer()
+    buffer.add_data(body)
+    for event in buffer:
+        try:
+            yield json.loads(event.payload)
+        except ValueError:
+            continue
+
+
 LANGUAGES: dict[str, Language] = {
     "openai": Chat(),
     "openai-responses": Responses(),
@@ -414,6 +461,7 @@ LANGUAGES: dict[str, Language] = {
     "mistral": Mistral(),
     "azure_openai-responses": AzureResponses(),
     "cohere": Cohere(),
+    "bedrock": Bedrock(),
     "openai_compatible": Compatible("bare"),
     **{f"openai_compatible-{name}": Compatible(name) for name in ("openrouter", "groq", "together", "ollama", "vllm")},
 }
