@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from botocore.eventstream import EventStreamBuffer
 
 from brownout.fakes.ask import Request
 from brownout.fakes.fake import Fake
+from brownout.fakes.frames import frame
 from brownout.fakes.script import Headers
 from brownout.harness.targets.sse import EventReader
 
@@ -437,6 +439,134 @@ class Bedrock(Language):
         return message, message
 
 
+class Invoked(Language):
+    """A vendor's own body at Bedrock."""
+
+    dialect = "bedrock"
+
+    def __init__(self, home: Language, model: str, **asked: Any) -> None:
+        self.model = model  # type: ignore[misc]
+        self._home = home
+        self._asked = asked
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """The model is part of the path."""
+        return f"/model/{quote(model, safe='')}/invoke" + ("-with-response-stream" if stream else "")
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """As at home, without what stands in the path."""
+        plain = self._home.body(model, text, stream=stream, most=most, **more)
+        return {**{name: value for name, value in plain.items() if name not in {"model", "stream"}}, **self._asked}
+
+    def words(self, body: bytes, *, streamed: bool) -> str:
+        """As at home, of the events in the chunks."""
+        return self._home.words(self._at_home(body) if streamed else body, streamed=streamed)
+
+    def finishes(self, body: bytes, *, streamed: bool) -> list[str]:
+        """As at home."""
+        return self._home.finishes(self._at_home(body) if streamed else body, streamed=streamed)
+
+    def error(self, body: bytes) -> tuple[str, str]:
+        """As in a conversation."""
+        return LANGUAGES["bedrock"].error(body)
+
+    def _at_home(self, body: bytes) -> bytes:
+        chunks = [b64decode(each["bytes"]) for each in framed(body) if "bytes" in each]
+        return b"".join(b"data: %b\n\n" % chunk for chunk in chunks)
+
+
+class Nova(Bedrock):
+    """Amazon's own models, whose events are those of a conversation."""
+
+    model = "amazon.nova-lite-v1:0"
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """The model is part of the path."""
+        return f"/model/{quote(model, safe='')}/invoke" + ("-with-response-stream" if stream else "")
+
+    def words(self, body: bytes, *, streamed: bool) -> str:
+        """Of all text blocks."""
+        return super().words(self._bare(body) if streamed else body, streamed=streamed)
+
+    def finishes(self, body: bytes, *, streamed: bool) -> list[str]:
+        """The stop reason."""
+        return super().finishes(self._bare(body) if streamed else body, streamed=streamed)
+
+    def _bare(self, body: bytes) -> bytes:
+        """The events in frames of their own."""
+        chunks = [b64decode(each["bytes"]) for each in framed(body) if "bytes" in each]
+        found = [event for chunk in chunks for event in self._events(chunk)]
+        return b"".join(frame((), json.dumps(event).encode()) for event in found)
+
+    def _events(self, chunk: bytes) -> list[Any]:
+        try:
+            return [event for event in json.loads(chunk).values() if isinstance(event, dict)]
+        except ValueError:
+            return []
+
+
+class MistralPrompt(Language):
+    """A prompt that a model of Mistral's goes on with, which there is at Bedrock alone."""
+
+    dialect = "bedrock"
+    model = "mistral.mistral-7b-instruct-v0:2"
+
+    def path(self, model: str, *, stream: bool) -> str:
+        """Nowhere else."""
+        raise AssertionError
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """A prompt."""
+        return {"prompt": text, **({} if most is None else {"max_tokens": most}), **more}
+
+    def words(self, body: bytes, *, streamed: bool) -> str:
+        """Of all outputs."""
+        return "".join(each["text"] or "" for each in self._outputs(body, streamed=streamed))
+
+    def finishes(self, body: bytes, *, streamed: bool) -> list[str]:
+        """Of all outputs."""
+        return [each["stop_reason"] for each in self._outputs(body, streamed=streamed) if each["stop_reason"]]
+
+    def error(self, body: bytes) -> tuple[str, str]:
+        """Nowhere else."""
+        raise AssertionError
+
+    def _outputs(self, body: bytes, *, streamed: bool) -> Iterator[dict[str, Any]]:
+        for value in events(body) if streamed else [json.loads(body)]:
+            yield from value.get("outputs", ())
+
+
+class MistralMessages(MistralPrompt):
+    """A chat with a model of Mistral's."""
+
+    model = "mistral.mistral-large-2407-v1:0"
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """One message of a user."""
+        limit = {} if most is None else {"max_tokens": most}
+        return {"messages": [{"role": "user", "content": text}], **limit, **more}
+
+    def _outputs(self, body: bytes, *, streamed: bool) -> Iterator[dict[str, Any]]:
+        for value in events(body) if streamed else [json.loads(body)]:
+            for choice in value.get("choices", ()):
+                yield {"text": choice["message"].get("content"), "stop_reason": choice["stop_reason"]}
+
+
+class Command(MistralPrompt):
+    """A chat with one of Cohere's older models."""
+
+    model = "cohere.command-r-v1:0"
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """A message."""
+        return {"message": text, **({} if most is None else {"max_tokens": most}), **more}
+
+    def _outputs(self, body: bytes, *, streamed: bool) -> Iterator[dict[str, Any]]:
+        for value in events(body) if streamed else [json.loads(body)]:
+            text = value.get("text") if value.get("event_type", "text-generation") == "text-generation" else ""
+            yield {"text": text, "stop_reason": value.get("finish_reason")}
+
+
 def framed(body: bytes) -> Iterator[Any]:
     """The values in a stream's frames, as far as they are JSON; as Amazon's own parser reads them."""
     buffer = EventStreamBuffer()
@@ -462,6 +592,13 @@ LANGUAGES: dict[str, Language] = {
     "azure_openai-responses": AzureResponses(),
     "cohere": Cohere(),
     "bedrock": Bedrock(),
+    "bedrock-anthropic": Invoked(
+        Messages(), "anthropic.claude-haiku-4-5-20251001-v1:0", anthropic_version="bedrock-2023-05-31"
+    ),
+    "bedrock-amazon": Nova(),
+    "bedrock-mistral": Invoked(MistralMessages(), MistralMessages.model),
+    "bedrock-mistral-prompt": Invoked(MistralPrompt(), MistralPrompt.model),
+    "bedrock-cohere": Invoked(Command(), Command.model),
     "openai_compatible": Compatible("bare"),
     **{f"openai_compatible-{name}": Compatible(name) for name in ("openrouter", "groq", "together", "ollama", "vllm")},
 }

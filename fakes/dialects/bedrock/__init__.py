@@ -21,12 +21,13 @@ from ...script import Op, Send, whole
 from ..refusing import Refused, page, with_own
 from ..speaker import Speaker
 from ..wire import json_bytes, json_value
-from . import converse, models, troubles
+from . import converse, counting, invoking, models, troubles
 from .reading import ROUTES, glance, model_of
 from .refusing import check_conversation, check_window
 from .signing import check_date, check_signature, key_of, secret_of
 
 CONVERSING = frozenset({"converse", "converse.stream"})
+WRITING = CONVERSING | {"invoke", "invoke.stream"}
 
 
 class Bedrock(Speaker):
@@ -35,7 +36,7 @@ class Bedrock(Speaker):
     name = "bedrock"
     signs = True
     troubles = frozenset(troubles.TROUBLES)
-    writing = CONVERSING
+    writing = WRITING
     finishes = MappingProxyType(converse.FINISHES)
     closed_lists = frozenset({"latency"})
     routes = ROUTES
@@ -60,17 +61,24 @@ class Bedrock(Speaker):
         if len(ask.request.body) > troubles.MOST_BYTES:
             raise Refused(Trouble("too_large"))
         ask.body = json_value(ask.request.body)
-        glance(ask)
-        check_conversation(ask)
-        check_window(ask)
+        if ask.route == "count":
+            counting.read(ask)
+        elif ask.route in CONVERSING:
+            glance(ask)
+            check_conversation(ask)
+            check_window(ask)
+        else:
+            invoking.understand(ask)
 
     def say(self, ask: Ask) -> Sequence[Op]:
         """The fair-weather script of every operation."""
         check_date(ask)
         if ask.route in CONVERSING:
             return converse.answer(ask)
+        if ask.route in WRITING:
+            return invoking.answer(ask)
         ask.answer = replace(ask.answer, text="")  # nothing is said here that a caller would hear
-        return models.answer(ask)
+        return counting.answer(ask) if ask.route == "count" else models.answer(ask)
 
     def refuse(self, ask: Ask, trouble: Trouble) -> Sequence[Op]:
         """Bedrock's way of saying no."""
@@ -91,11 +99,13 @@ class Bedrock(Speaker):
 
     def garbage(self, ask: Ask) -> Send:
         """A frame whose lengths and sums are right and whose payload cannot be parsed."""
+        if ask.route == "invoke.stream":
+            return invoking.chunk(b'{"type":"content_block_delta","index":0,"delta":{"te', "garbage")
         return converse.framed("contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"te', "garbage")
 
     def hollow(self, ask: Ask, how: str) -> Sequence[Op]:
         """A proper answer without its substance."""
-        return converse.hollow(ask, how)
+        return converse.hollow(ask, how) if ask.route in CONVERSING else invoking.hollow(ask, how)
 
     def ping(self, ask: Ask) -> Send:
         """Bedrock sends nothing to keep a stream alive; an event of a type that is skipped is what comes nearest."""

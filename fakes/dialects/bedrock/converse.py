@@ -84,11 +84,22 @@ def spoken(ask: Ask) -> Said:
 def hollow(ask: Ask, how: str) -> tuple[Op, ...]:
     """A message without content, or with a text that is null."""
     ask.output_tokens = ask.reasoning_tokens = 0
-    blocks = [{"text": None}] if how == "null_content" else []
-    if not ask.stream:
-        return whole(200, json_bytes(response(ask, blocks, FINISHES["stop"])), headers=headers(ask))
-    pieces = [("contentBlockDelta", {"contentBlockIndex": 0, "delta": block}, "opening") for block in blocks]
-    return tuple(streamed(ask, [START, *pieces, *_ending(ask, FINISHES["stop"])]))
+    if ask.stream:
+        return tuple(streamed(ask, emptied(ask, how)))
+    return whole(200, json_bytes(response(ask, emptied_blocks(how), FINISHES["stop"])), headers=headers(ask))
+
+
+def emptied_blocks(how: str) -> list[dict[str, Any]]:
+    """The blocks of that."""
+    return [{"text": None}] if how == "null_content" else []
+
+
+def emptied(ask: Ask, how: str) -> Iterator[Event]:
+    """The events of that."""
+    yield START
+    for block in emptied_blocks(how):
+        yield "contentBlockDelta", {"contentBlockIndex": 0, "delta": block}, "opening"
+    yield from _ending(ask, FINISHES["stop"])
 
 
 def response(ask: Ask, blocks: list[dict[str, Any]], finish: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ exception is a frame, as long as the operation's model knows it, and a nameless 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from ... import frames
 from ...script import header
@@ -163,8 +164,7 @@ def frame(ask: Ask, trouble: Trouble) -> bytes:
 
 def headers(ask: Ask) -> Headers:
     """Headers of every answer."""
-    digits = hex_id(ask, "", 32)
-    return (("x-amzn-requestid", "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))),)
+    return (("x-amzn-requestid", str(UUID(hex_id(ask, "")))),)
 
 
 def refusal_headers(ask: Ask, trouble: Trouble) -> Headers:
