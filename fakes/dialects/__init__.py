@@ -59,6 +59,10 @@ class Dialect(Protocol):
     def closed_lists(self) -> frozenset[str]:
         """Fields of an answer whose values are a closed list and carry nothing of the answer itself."""
 
+    @property
+    def unions(self) -> frozenset[str]:
+        """Fields of an answer whose objects are exactly one of several things, told by the only field they have."""
+
     @abstractmethod
     def read(self, request: Request, fake: Fake) -> Ask:
         """Read a request; what the provider would refuse comes with its `trouble`."""

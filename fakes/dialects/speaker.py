@@ -31,6 +31,7 @@ class Speaker(Dialect, ABC):
     writing: ClassVar[frozenset[str]]
     finishes: ClassVar[Mapping[str, str]]
     closed_lists: ClassVar[frozenset[str]] = frozenset()
+    unions: ClassVar[frozenset[str]] = frozenset()
     routes: ClassVar[Routes]
 
     def read(self, request: Request, fake: Fake) -> Ask:

@@ -26,11 +26,14 @@ UNKNOWN = {"from_the_future": {"since": 2999, "values": [1, None, "x"]}}
 @fault
 @dataclass(frozen=True, slots=True)
 class UnknownFields:
-    """Add a field that no client knows to every JSON object. A client ignores it."""
+    """Add a field that no client knows to every JSON object. A client ignores it.
+
+    An object that is exactly one of several things by the only field it has, as Bedrock has them, is left as it is.
+    """
 
     def rewrite(self, script: Script, ask: Ask) -> Script:
         """The same JSON and more."""
-        return _changed(script, _with_unknown_fields)
+        return _changed(script, partial(_with_unknown_fields, ask.dialect.unions))
 
 
 @fault
@@ -80,12 +83,13 @@ def _encoded(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def _with_unknown_fields(value: Any) -> Any:
+def _with_unknown_fields(unions: frozenset[str], value: Any, *, union: bool = False) -> Any:
     match value:
         case dict():
-            return {key: _with_unknown_fields(inner) for key, inner in value.items()} | UNKNOWN
+            held = {name: _with_unknown_fields(unions, inner, union=name in unions) for name, inner in value.items()}
+            return held if union else held | UNKNOWN
         case list():
-            return [_with_unknown_fields(inner) for inner in value]
+            return [_with_unknown_fields(unions, inner, union=union) for inner in value]
         case _:
             return value
 

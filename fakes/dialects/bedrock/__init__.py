@@ -39,6 +39,7 @@ class Bedrock(Speaker):
     writing = WRITING
     finishes = MappingProxyType(converse.FINISHES)
     closed_lists = frozenset({"latency"})
+    unions = frozenset({"content", "delta", "output", "reasoningContent", "start"})
     routes = ROUTES
 
     def key(self, request: Request) -> str | None:
