@@ -120,8 +120,8 @@ class Provider(Table, frozen=True):
     max_output: Count | None = None
     limits: Limits = Limits()
     keys: Count = 1
-    """How many keys it has: {NAME.key}, {NAME.key2}, ... Where requests are signed, as at Bedrock, a key is the secret, and
-    {NAME.key_id}, {NAME.key_id2}, ... are the ids that go with them."""
+    """How many keys it has: {NAME.key}, {NAME.key2}, ... Where requests are signed, as at Bedrock, a key is the secret
+    and {NAME.key_id}, {NAME.key_id2}, ... are the ids that go with them."""
     region: str | None = None
     tls: bool = False
     port: Port | None = None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from ..figures import Count
 from ..script import Op, Send
 from . import at_least, fault
-from .pieces import has_events, server_sent
+from .pieces import has_events, is_event_stream
 
 if TYPE_CHECKING:
     from ..ask import Ask
@@ -38,7 +38,7 @@ class Comments:
     def rewrite(self, script: Script, ask: Ask) -> Script:
         """The events, and comments between them."""
         comment = Send(b": " + self.text.encode() + b"\n\n", "comment")
-        return _between(script, self.every, lambda: comment, server_sent)
+        return _between(list(script), self.every, lambda: comment, is_event_stream)
 
 
 @fault
@@ -54,7 +54,7 @@ class Pings:
 
     def rewrite(self, script: Script, ask: Ask) -> Script:
         """The events, and pings between them."""
-        return _between(script, self.every, lambda: ask.dialect.ping(ask))
+        return _between(list(script), self.every, lambda: ask.dialect.ping(ask), has_events)
 
 
 @fault
@@ -70,7 +70,7 @@ class UnknownEvents:
 
     def rewrite(self, script: Script, ask: Ask) -> Script:
         """The events, and unknown ones between them."""
-        return _between(script, self.every, lambda: ask.dialect.unknown_event(ask))
+        return _between(list(script), self.every, lambda: ask.dialect.unknown_event(ask), has_events)
 
 
 @fault
@@ -109,16 +109,15 @@ class Framing:
 
 def _events(script: Script, change: Callable[[bytes], bytes]) -> Iterator[Op]:
     ops = list(script)
-    if not server_sent(ops):
+    if not is_event_stream(ops):
         return iter(ops)
     return (Send(change(op.data), op.part) if isinstance(op, Send) else op for op in ops)
 
 
 def _between(
-    script: Script, every: Count, extra: Callable[[], Send | None], among: Callable[[list[Op]], bool] = has_events
+    ops: list[Op], every: Count, extra: Callable[[], Send | None], possible: Callable[[list[Op]], bool]
 ) -> Iterator[Op]:
-    ops = list(script)
-    counting, seen = among(ops), 0
+    counting, seen = possible(ops), 0
     for op in ops:
         if counting and isinstance(op, Send):
             seen += 1
@@ -128,7 +127,7 @@ def _between(
 
 
 def _marked(ops: list[Op]) -> Iterator[Op]:
-    marking = server_sent(ops)
+    marking = is_event_stream(ops)
     for op in ops:
         if marking and isinstance(op, Send):
             yield Send(BOM + op.data, op.part)

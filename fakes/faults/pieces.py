@@ -35,14 +35,14 @@ def streamed(ops: Sequence[Op]) -> bool:
     return any(isinstance(op, Send) and op.part == "delta" for op in ops)
 
 
-def server_sent(ops: Sequence[Op]) -> bool:
+def is_event_stream(ops: Sequence[Op]) -> bool:
     """Whether the script's body is made of server-sent events, and not compressed."""
     return _is_of(ops, "text/event-stream")
 
 
 def has_events(ops: Sequence[Op]) -> bool:
-    """Whether the script's body is made of events, server-sent or in binary frames, and not compressed."""
-    return server_sent(ops) or _is_of(ops, frames.CONTENT_TYPE)
+    """Whether the script's body is made of events, that others may be put between."""
+    return is_event_stream(ops) or _is_of(ops, frames.CONTENT_TYPE)
 
 
 def wide_characters(data: bytes) -> Iterator[int]:
@@ -75,6 +75,7 @@ def sliced(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def _is_of(ops: Sequence[Op], kind: str) -> bool:
+    """Whether the script's body is of a type, and not compressed."""
     heads = [op for op in ops if isinstance(op, Head)]
     return any(
         (header(head.headers, "content-type") or "").startswith(kind)

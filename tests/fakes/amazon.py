@@ -1,4 +1,4 @@
-"""A strict reader of what the bedrock dialect says, by the description that Amazon's own client ships of its service."""
+"""A strict reader of what the bedrock dialect says, by the description that Amazon's own client has of the service."""
 
 from __future__ import annotations
 
@@ -67,32 +67,30 @@ def valid(shape: Shape, value: object) -> None:
 def _wrong(shape: Shape, value: Any, at: str) -> Iterator[str]:
     if getattr(shape, "is_document_type", False):
         return
-    kind = JSON[shape.type_name]
-    if not isinstance(value, kind) or (isinstance(value, bool) and shape.type_name != "boolean"):
+    if not isinstance(value, JSON[shape.type_name]) or (isinstance(value, bool) and shape.type_name != "boolean"):
         yield f"{at} is {value!r}, and no {shape.type_name}"
         return
     match shape.type_name:
         case "structure":
-            body = {name: each for name, each in shape.members.items() if "location" not in each.serialization}
-            yield from (f"{at}.{name} is not known" for name in value.keys() - body.keys())
-            yield from (
-                f"{at}.{name} is missing" for name in shape.required_members if name in body.keys() - value.keys()
-            )
-            if getattr(shape, "is_tagged_union", False) and len(value) != 1:
-                yield f"{at} is one of {sorted(body)}, not {sorted(value)}"
-            for name in value.keys() & body.keys():
-                yield from _wrong(body[name], value[name], f"{at}.{name}")
+            yield from _wrong_fields(shape, value, at)
         case "list":
-            for number, each in enumerate(value):
-                yield from _wrong(shape.member, each, f"{at}.{number}")
+            yield from (wrong for at_, each in enumerate(value) for wrong in _wrong(shape.member, each, f"{at}.{at_}"))
         case "map":
-            for name, each in value.items():
-                yield from _wrong(shape.value, each, f"{at}.{name}")
-        case "string":
-            if (enum := getattr(shape, "enum", None)) and value not in enum:
-                yield f"{at} is {value!r}, and none of {enum}"
+            yield from (wrong for name, each in value.items() for wrong in _wrong(shape.value, each, f"{at}.{name}"))
+        case "string" if (enum := getattr(shape, "enum", None)) and value not in enum:
+            yield f"{at} is {value!r}, and none of {enum}"
         case "blob":
             b64decode(value, validate=True)
+
+
+def _wrong_fields(shape: Shape, value: dict[str, Any], at: str) -> Iterator[str]:
+    known = {name: each for name, each in shape.members.items() if "location" not in each.serialization}
+    yield from (f"{at}.{name} is not known" for name in value.keys() - known.keys())
+    yield from (f"{at}.{name} is missing" for name in known.keys() & set(shape.required_members) - value.keys())
+    if getattr(shape, "is_tagged_union", False) and len(value) != 1:
+        yield f"{at} is one of {sorted(known)}, not {sorted(value)}"
+    for name in value.keys() & known.keys():
+        yield from _wrong(known[name], value[name], f"{at}.{name}")
 
 
 @cache

@@ -30,8 +30,9 @@ class TestNames:
 
     def test_each_key_has_a_placeholder(self) -> None:
         """
-        A fake with three keys has `key`, `key2` and `key3`.
+        A fake with three keys has `key`, `key2` and `key3`, and an id for each.
         """
         keys = [name for name in of_fakes({"primary": 3}) if ".key" in name]
 
-        assert keys == ["primary.key", "primary.key2", "primary.key3"]
+        assert {"primary.key", "primary.key2", "primary.key3"} == {name for name in keys if "_id" not in name}
+        assert {"primary.key_id", "primary.key_id2", "primary.key_id3"} == {name for name in keys if "_id" in name}
