@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from brownout.fakes.answer import Answer, Pace
 from brownout.fakes.ask import TROUBLES, Ask, Trouble
 from brownout.fakes.dialects import dialect
-from brownout.fakes.fake import Fake
+from brownout.fakes.fake import Fake, key_id
 from brownout.fakes.faults import AnyFault
 from brownout.fakes.faults.body import EmptyBody, ErrorInOk, HtmlPage, MalformedJson
 from brownout.fakes.faults.connection import Cut, Refuse, ResetBeforeHeaders
@@ -83,9 +83,34 @@ async def _anthropic(server: FakeServer) -> AsyncIterator[Call]:
         yield call
 
 
+@asynccontextmanager
+async def _bedrock(server: FakeServer) -> AsyncIterator[Call]:
+    import boto3  # noqa: PLC0415  # it need not be installed
+
+    key = server.fake.keys[0]
+    account = {"aws_access_key_id": key_id(key), "aws_secret_access_key": key, "region_name": "us-east-1"}
+    client = await asyncio.to_thread(boto3.Session(**account).client, "bedrock-runtime", endpoint_url=server.url)
+
+    def ask(stream: bool) -> object:
+        asked = {"modelId": server.fake.model, "messages": [{"role": "user", "content": [{"text": PROMPT}]}]}
+        if not stream:
+            return client.converse(**asked)
+        events = client.converse_stream(**asked)["stream"]
+        try:
+            return list(events)
+        finally:
+            events.close()
+
+    try:
+        yield lambda stream: asyncio.to_thread(ask, stream)
+    finally:
+        client.close()
+
+
 CLIENTS = (
     Client("openai", "openai", "gpt-4o-mini", _openai),
     Client("anthropic", "anthropic", "claude-sonnet-5-5", _anthropic),
+    Client("boto3", "bedrock", "anthropic.claude-haiku-4-5-20251001-v1:0", _bedrock),
 )
 BROKEN: dict[str, tuple[AnyFault, bool]] = {
     "connection refused": (Refuse(), False),

@@ -84,8 +84,6 @@ class Fake:
     dialect: str = "openai"
     model: str = "gpt-4o-mini"
     keys: tuple[str, ...] = (secret(1),)
-    revoked: tuple[str, ...] = ()
-    """Keys that were good once; one that only signs is known again by them."""
     price: Price | None = None
     window: int | None = None
     max_output: int | None = None
@@ -93,6 +91,8 @@ class Fake:
     region: str | None = None
     models: dict[str, Model] = field(default_factory=dict)
     """Models of one's own, beside the price list's."""
+    revoked: tuple[str, ...] = ()
+    """Keys that were good once; one that only signs is known again by them."""
 
     def find(self, model: str | None) -> Model | None:
         """What is known of a model; None where this provider has none of that name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ..fakes.answer import Pace, ToolCall
-from ..fakes.dialects import finishes
+from ..fakes.dialects import NAMES, finishes
 from ..fakes.faults import Fault
 from ..fakes.faults.answers import NoText, StopReason
 from ..fakes.faults.connection import Cut
@@ -29,6 +29,9 @@ from ..harness.scenario import MUST, SHOULD, Case, scenario
 from ..harness.stage import Stage, expect
 
 SSE = "WHATWG HTML 9.2"
+FRAMED = ("bedrock",)
+SERVER_SENT = tuple(name for name in NAMES if name not in FRAMED)
+"""Whose streams are made of server-sent events, and not of binary frames."""
 CHUNKED = "RFC 9112 8: a chunked message without its last chunk is incomplete"
 
 
@@ -110,11 +113,14 @@ async def cut_rst(stage: Stage, fault: Fault) -> None:
         f"{inside}-{how}": Cut(5, how=how, inside=inside)
         for inside in ("event", "character")
         for how in ("clean", "fin", "reset")
+    }
+    | {
+        f"frame-{how}": Case(Cut(5, how=how, inside="prelude"), dialects=FRAMED) for how in ("clean", "fin", "reset")
     },
     source=SSE,
 )
 async def cut_in_event(stage: Stage, fault: Fault) -> None:
-    """A stream that is cut inside an event, or inside a character, is not a whole answer.
+    """A stream that is cut inside an event, a character or the lengths of a binary frame is not a whole answer.
 
     What has come of the event is no text of the answer either.
     """
@@ -202,12 +208,13 @@ async def joined_frames(stage: Stage) -> None:
     needs="stream",
     streamed=True,
     cases={
-        "comments": Comments(),
+        "comments": Case(Comments(), dialects=SERVER_SENT),
         "pings": Pings(),
-        "retry-fields": RetryFields(),
+        "retry-fields": Case(RetryFields(), dialects=SERVER_SENT),
         # Where events have types at all.
         "unknown-events": Case(
-            UnknownEvents(every=3), dialects=("openai", "azure_openai", "anthropic", "cohere", "openai_compatible")
+            UnknownEvents(every=3),
+            dialects=("openai", "azure_openai", "anthropic", "bedrock", "cohere", "openai_compatible"),
         ),
     },
     source=SSE,
@@ -222,6 +229,7 @@ async def comments(stage: Stage, fault: Fault) -> None:
     SHOULD,
     needs="stream",
     streamed=True,
+    dialects=SERVER_SENT,
     cases={style: Framing(style) for style in ("crlf", "cr", "no_space", "multi_line", "bom")},
     source=SSE,
 )
