@@ -36,10 +36,10 @@ def with_payloads(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
     whole, rest = frames.split(data)
     if whole:
         return b"".join(each.saying(change).data for each in whole) + rest
-    changed = change(data)
-    if changed != data:
-        return changed
-    return b"".join(_with_line(line, change) for line in data.splitlines(keepends=True))
+    lines = data.splitlines(keepends=True)
+    if not any(line.startswith(b"data:") for line in lines):
+        return change(data)
+    return b"".join(_with_line(line, change) for line in lines)
 
 
 def unframed(body: bytes) -> bytes:
@@ -50,5 +50,6 @@ def unframed(body: bytes) -> bytes:
 
 def _with_line(line: bytes, change: Callable[[bytes], bytes]) -> bytes:
     text = line.rstrip(b"\r\n")
-    changed = change(text[5:]) if text.startswith(b"data:") else text
-    return line if changed in {text, text[5:]} else b"data: " + changed + line[len(text) :]
+    if not text.startswith(b"data:") or (changed := change(text[5:])) == text[5:]:
+        return line
+    return b"data: " + changed + line[len(text) :]

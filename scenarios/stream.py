@@ -114,9 +114,7 @@ async def cut_rst(stage: Stage, fault: Fault) -> None:
         for inside in ("event", "character")
         for how in ("clean", "fin", "reset")
     }
-    | {
-        f"frame-{how}": Case(Cut(5, how=how, inside="prelude"), dialects=FRAMED) for how in ("clean", "fin", "reset")
-    },
+    | {f"frame-{how}": Case(Cut(5, how=how, inside="prelude"), dialects=FRAMED) for how in ("clean", "fin", "reset")},
     source=SSE,
 )
 async def cut_in_event(stage: Stage, fault: Fault) -> None:

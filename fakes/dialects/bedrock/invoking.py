@@ -143,7 +143,7 @@ def _asked(ask: Ask, vendor: Vendor) -> Ask:
     """The same request as the vendor's own API is asked it."""
     streams = {"stream": ask.stream} if vendor.writes else {}
     body = json_bytes({**vendor.asked(ask.body), "model": ask.model, **streams})
-    request = Request("POST", vendor.path, "", vendor.headers, body)
+    request = Request("POST", vendor.path, "", vendor.headers(ask.body), body)
     return _speaker(vendor).read(request, replace(ask.fake, keys=(KEY,)))
 
 

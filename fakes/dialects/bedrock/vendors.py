@@ -11,13 +11,15 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...script import Headers
+from ..anthropic.reading import NEWEST
 from .refusing import refuse
 
 if TYPE_CHECKING:
     from ...ask import Ask
 
 KEY = "bedrock"
-ANTHROPIC_VERSION = "bedrock-2023-05-31"
+VERSIONS = {"bedrock-2023-05-31": "2023-06-01", NEWEST: NEWEST}
+"""Of Anthropic's API, as a body names them; its own client names the newest since its second generation."""
 
 Body = dict[str, Any]
 Pieces = Iterable[tuple[Body, str]]
@@ -31,7 +33,10 @@ class Vendor:
     path: ClassVar[str]
     writes: ClassVar[bool] = True
     """Whether it is answered by a text, which can be streamed."""
-    headers: ClassVar[Headers] = (("authorization", f"Bearer {KEY}"),)
+
+    def headers(self, body: Body) -> Headers:
+        """What the vendor's own API wants to see in headers."""
+        return (("authorization", f"Bearer {KEY}"),)
 
     def asked(self, body: Body) -> Body:
         """The body as the vendor's own API takes it, but for model and `stream`; refused where it is none."""
@@ -47,17 +52,20 @@ class Vendor:
 
 
 class Messages(Vendor):
-    """Anthropic's messages, with a version in the place of the model."""
+    """Anthropic's messages, whose version is in the body."""
 
     dialect = "anthropic"
     path = "/v1/messages"
-    headers = (("x-api-key", KEY), ("anthropic-version", "2023-06-01"))
+
+    def headers(self, body: Body) -> Headers:
+        """The version has a header at home."""
+        return (("x-api-key", KEY), ("anthropic-version", VERSIONS.get(str(body.get("anthropic_version")), NEWEST)))
 
     def asked(self, body: Body) -> Body:
         """Without what is Bedrock's."""
         required(body, "anthropic_version", "max_tokens", "messages")
-        if body["anthropic_version"] != ANTHROPIC_VERSION:
-            raise refuse(f"anthropic_version: Input should be '{ANTHROPIC_VERSION}'")
+        if body["anthropic_version"] not in VERSIONS:
+            raise refuse(f"anthropic_version: Input should be {' or '.join(map(repr, VERSIONS))}")
         for name in ("model", "stream"):
             if name in body:
                 raise malformed(f"extraneous key [{name}] is not permitted")
