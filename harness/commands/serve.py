@@ -16,7 +16,7 @@ from ...fakes.server import FakeServer
 from .. import finding, loop
 from .options import option
 
-PREFERRED = ("gpt-4o-mini", "gemini-2.5-flash", "claude-sonnet-4-5")
+PREFERRED = ("gpt-4o-mini", "gemini-2.5-flash", "claude-sonnet-4-5", "anthropic.claude-haiku-4-5-20251001-v1:0")
 """Models that stand for their dialect where no target file says which."""
 
 

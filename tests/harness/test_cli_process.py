@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from brownout.fakes.dialects import NAMES
-from brownout.fakes.fake import models_of
+from brownout.fakes.dialects import NAMES, dialect
+from brownout.fakes.fake import key_id, models_of
 from brownout.reports.results import load
 
 SLOW = '''
@@ -187,16 +187,18 @@ def on_a_terminal(folder: Path, more: dict[str, str]) -> tuple[str, str]:
 class TestServe:
     def test_without_a_target_every_dialect_stands(self, tmp_path: Path) -> None:
         """
-        Each is served with one of the models that the price list has for it.
+        Each is served with one of the models that the price list has for it, and its key with an id where it signs.
         """
         with brownout(tmp_path, "serve") as process:
             assert process.stdout is not None
-            told = dict(process.stdout.readline().strip().split("=", 1) for _ in range(3 * len(NAMES)))
+            lines = sum(3 + dialect(name).signs for name in NAMES)
+            told = dict(process.stdout.readline().strip().split("=", 1) for _ in range(lines))
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=30)
 
         models = {name: told[f"{name.upper()}_MODEL"] for name in NAMES}
         assert not [name for name, model in models.items() if model not in models_of(name)]
+        assert key_id(told["BEDROCK_API_KEY"]) == told["BEDROCK_KEY_ID"]
 
     def test_fakes_stand_until_they_are_told_to_go(self, tmp_path: Path) -> None:
         """

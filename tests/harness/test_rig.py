@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from brownout.fakes.clock import RealClock
+from brownout.fakes.fake import key_id
 from brownout.harness import finding
 from brownout.harness.rig import Rig
 from brownout.harness.target_file import read
@@ -22,3 +23,17 @@ def test_a_key_that_the_target_tells_is_kept_as_its_fingerprint() -> None:
     assert key not in rig.logs[0].text
     assert key not in str(rig.events[0].details)
     assert rig.logs[0].text.startswith("using <")
+
+
+def test_each_key_comes_with_its_id() -> None:
+    """
+    What a target signs with is handed on as a pair, which is the same in every run.
+    """
+    file = read(finding.READY_MADE / "reference.toml")
+    clock = RealClock()
+    places = Rig(file, clock, Targets(file, clock).one).places()
+    keys = {name for name in places if ".key" in name and ".key_id" not in name}
+
+    assert keys
+    assert all(key_id(places[name]) == places[name.replace(".key", ".key_id")] for name in keys)
+    assert not any(places[name] in places[name.replace(".key", ".key_id")] for name in keys)

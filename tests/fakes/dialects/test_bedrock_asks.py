@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from typing import Any
 
 import amazon
@@ -62,6 +62,22 @@ class TestDescribed:
         assert ["messageStart", "messageStop", "metadata"] == [kinds[0], *kinds[-2:]]
         indexes = [value["contentBlockIndex"] for kind, value in events if kind == "contentBlockStop"]
         assert list(range(len(indexes))) == indexes
+
+    @pytest.mark.parametrize("name", [name for name in LANGUAGES if name.startswith("bedrock-")])
+    @pytest.mark.parametrize("answer", ANSWERS, ids=repr)
+    def test_invocations(self, name: str, answer: Answer) -> None:
+        """
+        Every chunk is one of the description's, and holds JSON.
+        """
+        language = LANGUAGES[name]
+        provider = Provider(language.fake(), answer, language=language)
+        spoken = provider.post(
+            language.path(language.model, stream=True), language.body(language.model, PROMPT, stream=True)
+        )
+        events = amazon.streamed("InvokeModelWithResponseStream", spoken.body)
+
+        assert {"chunk"} == {kind for kind, _ in events}
+        assert all(isinstance(json.loads(b64decode(value["bytes"])), dict) for _, value in events)
 
     @pytest.mark.parametrize("how", ["no_choices"])
     def test_hollow_answers(self, how: str) -> None:

@@ -16,7 +16,12 @@ import boto3
 import pytest
 import trustme
 from botocore.config import Config
-from botocore.exceptions import ClientError, EventStreamError, InvalidEndpointConfigurationError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EventStreamError,
+    InvalidEndpointConfigurationError,
+)
 from languages import LANGUAGES
 from speaking import QUICK, billed, serving
 from urllib3.exceptions import ProtocolError
@@ -26,12 +31,13 @@ from brownout.fakes.ask import TROUBLES, Trouble
 from brownout.fakes.dialects import dialect
 from brownout.fakes.fake import Fake, key_id, secret
 from brownout.fakes.faults.body import EmptyBody
-from brownout.fakes.faults.connection import Cut
+from brownout.fakes.faults.connection import Cut, ResetBeforeHeaders
 from brownout.fakes.faults.framing import Pings, UnknownEvents
 from brownout.fakes.faults.payload import ReorderedKeys, UnknownFields, UnknownValues
-from brownout.fakes.faults.replies import RateLimited
+from brownout.fakes.faults.replies import InvalidKey, QuotaExhausted, RateLimited, ServerError, Status
 from brownout.fakes.faults.segments import JoinedFrames, SplitBytes
 from brownout.fakes.faults.stream import GarbageEvent, MidstreamError
+from brownout.fakes.journal import fingerprint
 from brownout.fakes.server import FakeServer
 from brownout.fakes.weather import Weather, always, first
 
@@ -443,6 +449,45 @@ class TestTroubles:
         assert error["Error"]["Message"] or kind in {"bad_gateway", "timeout"}
         assert error["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"]
         assert 1 == len(server.journal)
+
+    def test_a_revoked_key(self, server: FakeServer) -> None:
+        """
+        A signature of a key that was good once is refused, and journalled as that key's.
+        """
+        (key,) = server.fake.keys
+        client(server).converse(modelId=MODEL, messages=MESSAGES)
+        server.revoked.add(key)
+        with pytest.raises(ClientError, match="UnrecognizedClientException"):
+            client(server).converse(modelId=MODEL, messages=MESSAGES)
+
+        assert [(None, fingerprint(key)), ("invalid_key", fingerprint(key))] == [
+            (exchange.trouble, exchange.key) for exchange in server.journal
+        ]
+
+    @pytest.mark.parametrize("mode", ["standard", "adaptive"])
+    @pytest.mark.parametrize(
+        ("fault", "attempts"),
+        [
+            (ServerError(), 3),
+            (ServerError(status=502), 3),
+            (ResetBeforeHeaders(), 3),
+            (Status(status=408), 1),
+            (Status(status=424), 1),
+            (InvalidKey(), 1),
+            (QuotaExhausted(), 1),
+        ],
+        ids=repr,
+    )
+    def test_amazon_s_own_retries(self, server: FakeServer, mode: str, fault: Any, attempts: int) -> None:
+        """
+        The client tries as often as it does against the provider, and counts its attempts in a header.
+        """
+        server.weather = Weather([always(fault)])
+        with pytest.raises((ClientError, ConnectionClosedError)):
+            client(server, config=Config(retries={"mode": mode})).converse(modelId=MODEL, messages=MESSAGES)
+        told = [dict(exchange.request_headers)["amz-sdk-request"] for exchange in server.journal]
+
+        assert list(range(1, attempts + 1)) == [int(each.partition("attempt=")[2].partition(";")[0]) for each in told]
 
     def test_a_wrong_secret(self, server: FakeServer) -> None:
         """

@@ -72,6 +72,15 @@ class TestCut:
         assert 6 == len(rest)
 
 
+def test_only_frames_have_a_prelude() -> None:
+    """
+    An event that is no frame has no lengths to break: the answer is not cut.
+    """
+    played = play(Cut(3, inside="prelude"), name="openai")
+
+    assert (played.fair.words, ()) == (played.heard.words, played.exchange.faults)
+
+
 def test_a_cut_inside_a_character() -> None:
     """
     The text breaks off within a character, and not in a sum that only looks like one.
