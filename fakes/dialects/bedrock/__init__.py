@@ -76,7 +76,7 @@ class Bedrock(Speaker):
         check_date(ask)
         if ask.route in CONVERSING:
             return converse.answer(ask)
-        if ask.route in WRITING:
+        if ask.route.startswith("invoke"):
             return invoking.answer(ask)
         ask.answer = replace(ask.answer, text="")  # nothing is said here that a caller would hear
         return counting.answer(ask) if ask.route == "count" else models.answer(ask)

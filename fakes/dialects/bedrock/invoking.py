@@ -28,9 +28,13 @@ from .refusing import check_conversation, check_model, check_window, refuse
 from .troubles import headers
 from .vendors import KEY, Chat, Embed, Messages, Pieces, Prompt, Rerank, Vendor, malformed, required
 
+NUMBERS = "invoke.numbers"
+"""The operation, where a model is invoked that answers with numbers and writes nothing."""
 METRICS = "amazon-bedrock-invocationMetrics"
 OF_COHERE: dict[str, type[Vendor]] = {"embed": Embed, "rerank": Rerank}
 TITAN_SIZES = (256, 512, 1024)
+LEARNT = ("answer", "input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "cache_written_tokens")
+"""What answering tells of a request."""
 # What a vendor refuses and Bedrock has other words for.
 AS_VALIDATION = {"bad_json": "bad_request", "unprocessable": "bad_request", "model_not_found": "unknown_model"}
 
@@ -45,8 +49,8 @@ def understand(ask: Ask) -> None:
     inner = _asked(ask, vendor)
     ask.texts, ask.tools, ask.user = inner.texts, inner.tools, inner.user
     ask.max_output, ask.input_tokens = inner.max_output, inner.input_tokens
-    if ask.stream and not vendor.writes:
-        raise refuse(f"The model is unsupported for streaming: {ask.model}")
+    if not vendor.writes:
+        _answers_numbers(ask)
     if inner.trouble is not None:
         kind = AS_VALIDATION.get(inner.trouble.kind, inner.trouble.kind)
         raise Refused(Trouble(kind, inner.trouble.message, window=inner.trouble.window))
@@ -64,13 +68,8 @@ def answer(ask: Ask) -> Sequence[Op]:
     vendor = vendor_of(ask)
     inner = _completed(ask, vendor)
     script = _speaker(vendor).say(inner)
-    ask.answer, ask.undo = inner.answer, inner.undo
-    ask.input_tokens, ask.output_tokens, ask.reasoning_tokens = (
-        inner.input_tokens,
-        inner.output_tokens,
-        inner.reasoning_tokens,
-    )
-    ask.cached_tokens, ask.cache_written_tokens = inner.cached_tokens, inner.cache_written_tokens
+    for name in LEARNT:
+        setattr(ask, name, getattr(inner, name))
     return _written(ask, vendor, script)
 
 
@@ -99,13 +98,20 @@ def vendor_of(ask: Ask) -> Vendor:
     raise refuse(f"The body of {ask.model} is not spoken by this fake: ask for a conversation (Converse).")
 
 
+def _answers_numbers(ask: Ask) -> None:
+    if ask.stream:
+        raise refuse(f"The model is unsupported for streaming: {ask.model}")
+    ask.route = NUMBERS
+
+
 def _understand_amazon(ask: Ask) -> None:
     if _embeds(ask):
+        _answers_numbers(ask)
         if not isinstance(ask.body, dict):
             raise malformed("expected type: JSONObject")
         required(ask.body, "inputText")
         text, size = ask.body["inputText"], ask.body.get("dimensions", TITAN_SIZES[-1])
-        if ask.stream or not isinstance(text, str) or size not in TITAN_SIZES:
+        if not isinstance(text, str) or size not in TITAN_SIZES:
             raise malformed("the request does not match the schema of this model")
         ask.texts, ask.input_tokens = (text,), count_tokens(text)
         return

@@ -70,6 +70,10 @@ def check_conversation(ask: Ask) -> None:
 def check_window(ask: Ask) -> None:
     """Refuse what an unknown model is asked, and what does not fit a known one."""
     model = check_model(ask)
+    if model.max_output == 0:
+        raise refuse(
+            "This action doesn't support the model that you provided. Try again with a supported text or chat model."
+        )
     if ask.max_output is not None and ask.max_output > model.max_output:
         raise refuse(
             f"The maximum tokens you requested exceeds the model limit of {model.max_output}. Try again with a maximum "

@@ -202,6 +202,15 @@ class TestRefused:
         assert "exceeds the number of toolUse blocks" in said(asked, use, result, result, toolConfig=TOOLS)
         assert "toolConfig field must be defined" in said(asked, use, result)
 
+    def test_a_model_that_does_not_talk(self) -> None:
+        """
+        One for embeddings has no conversations.
+        """
+        body = LANGUAGES["bedrock"].body(MODEL, PROMPT, stream=False)
+        spoken = bedrock().post("/model/amazon.titan-embed-text-v2:0/converse", body)
+
+        assert "doesn't support the model" in spoken.json["message"]
+
     def test_keys(self) -> None:
         """
         A wrong bearer key and none at all, each in Amazon's words.

@@ -30,6 +30,7 @@ from brownout.fakes.answer import Answer, ToolCall
 from brownout.fakes.ask import TROUBLES, Trouble
 from brownout.fakes.dialects import dialect
 from brownout.fakes.fake import Fake, key_id, secret
+from brownout.fakes.faults.answers import NoChoices, NoText, NullContent, StopReason
 from brownout.fakes.faults.body import EmptyBody
 from brownout.fakes.faults.connection import Cut, ResetBeforeHeaders
 from brownout.fakes.faults.framing import Pings, UnknownEvents
@@ -368,6 +369,27 @@ class TestInvoked:
                 made.invoke_model(modelId=MODEL, body=json.dumps(asked))
             with pytest.raises(made.exceptions.ValidationException, match="Input is too long for requested model"):
                 made.converse(modelId=MODEL, messages=[{"role": "user", "content": [{"text": "word " * 40}]}])
+
+    @pytest.mark.parametrize("fault", [NoChoices(), NullContent(), NoText(), StopReason()], ids=repr)
+    @pytest.mark.parametrize(
+        ("model", "body"),
+        [
+            ("amazon.titan-embed-text-v2:0", {"inputText": "hello"}),
+            ("cohere.embed-english-v3", {"texts": ["a"], "input_type": "search_query"}),
+            ("cohere.rerank-v3-5:0", {"query": "a", "documents": ["b"]}),
+        ],
+    )
+    def test_numbers_are_no_text(self, server: FakeServer, model: str, body: Any, fault: Any) -> None:
+        """
+        Faults of texts leave them alone.
+        """
+        server.weather = Weather([always(fault)])
+        found = client(server).invoke_model(modelId=model, body=json.dumps(body))
+
+        assert {"embedding", "embeddings", "results"} & json.loads(found["body"].read()).keys()
+        assert ((), "invoke.numbers") == (billed(server).faults, billed(server).route)
+        with pytest.raises(ClientError, match="unsupported for streaming"):
+            client(server).invoke_model_with_response_stream(modelId=model, body=json.dumps(body))
 
     def test_embeddings_and_rerank(self, server: FakeServer) -> None:
         """
