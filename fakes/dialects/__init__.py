@@ -15,17 +15,7 @@ from ..ask import Ask, Request, Trouble
 from ..fake import Fake
 from ..script import Op, Send
 
-NAMES = (
-    "openai",
-    "anthropic",
-    "gemini",
-    "vertex",
-    "cohere",
-    "openai_compatible",
-    "azure_openai",
-    "mistral",
-    "bedrock",
-)
+NAMES = ("openai", "anthropic", "gemini", "vertex", "cohere", "openai_compatible", "azure_openai", "mistral", "bedrock")
 
 
 class Dialect(Protocol):
