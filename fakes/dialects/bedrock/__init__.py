@@ -52,7 +52,7 @@ class Bedrock(Speaker):
 
     def understand(self, ask: Ask) -> None:
         """Fill in what the request asks for as far as it can be read."""
-        ask.key = secret_of(ask.key, ask.fake)
+        ask.key = secret_of(ask)
         if ask.route.startswith("models."):
             models.read(ask)
             return

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ...ask import Ask
     from ...fake import Model
 
+SERIALIZATION = "SerializationException"
+"""What a value of another type is called, which the service does not even read."""
 TYPES: dict[type, str] = {
     dict: "Structure",
     list: "List",
@@ -84,15 +86,12 @@ def check_window(ask: Ask) -> None:
 
 
 def of_type(at: str, value: Any, *kinds: type) -> None:
-    """Refuse a value of another type, which the service does not even read."""
+    """Refuse a value of another type."""
     if type(value) not in kinds:
         place = f" at '{at}'" if at else ""
         raise Refused(
             Trouble("bad_request", f"Unexpected value{place}: expected {TYPES[kinds[0]]}", code=SERIALIZATION)
         )
-
-
-SERIALIZATION = "SerializationException"
 
 
 def _check_limits(body: dict[str, Any]) -> None:

@@ -25,7 +25,6 @@ from ..refusing import Refused
 
 if TYPE_CHECKING:
     from ...ask import Ask, Request
-    from ...fake import Fake
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE, ENDING = "bedrock", "aws4_request"
@@ -47,24 +46,28 @@ class Signed:
 
 def key_of(request: Request) -> str | None:
     """The key in a bearer token, or the id of one that has signed."""
-    written = header(request.headers, "authorization") or ""
-    if not written.startswith(ALGORITHM):
+    if not signs(request):
         return bearer(request)
-    return _fields(written).get("Credential", "").partition("/")[0] or None
+    return _fields(header(request.headers, "authorization") or "").get("Credential", "").partition("/")[0] or None
 
 
-def secret_of(name: str | None, fake: Fake) -> str | None:
-    """The key behind the id of one of the fake's; any other stays what it is."""
-    return next((key for key in (*fake.keys, *fake.revoked) if key_id(key) == name), name)
+def signs(request: Request) -> bool:
+    """Whether a request is signed, well or badly."""
+    return (header(request.headers, "authorization") or "").startswith(ALGORITHM)
+
+
+def secret_of(ask: Ask) -> str | None:
+    """The key that a request is signed with, where the fake has it or had it; any other is what was brought."""
+    known = (*ask.fake.keys, *ask.fake.revoked) if signs(ask.request) else ()
+    return next((key for key in known if key_id(key) == ask.key), ask.key)
 
 
 def check_signature(ask: Ask) -> Trouble | None:
     """What is wrong with the key or the signature of a request; its date is judged by `check_date`."""
-    written = header(ask.request.headers, "authorization") or ""
-    if not written.startswith(ALGORITHM):
+    if not signs(ask.request):
         return None if ask.key in ask.fake.keys else Trouble("invalid_key" if ask.key else "no_key")
     date = _date(ask.request)
-    fields = _fields(written)
+    fields = _fields(header(ask.request.headers, "authorization") or "")
     if missing := [name for name in ("Credential", "Signature", "SignedHeaders") if not fields.get(name)]:
         return _incomplete(" ".join(f"Authorization header requires '{name}' parameter." for name in missing))
     if date is None:
@@ -83,13 +86,12 @@ def check_signature(ask: Ask) -> Trouble | None:
     if wrong:
         return Trouble("bad_signature", wrong)
     expected = signature(ask.request, ask.key or "", signed, date)
-    return None if hmac.compare_digest(expected, signed.signature) else Trouble("bad_signature")
+    return None if expected == signed.signature else Trouble("bad_signature")
 
 
 def check_date(ask: Ask) -> None:
     """Refuse a signature that is too old, or dated too far ahead."""
-    written = header(ask.request.headers, "authorization") or ""
-    date = _date(ask.request) if written.startswith(ALGORITHM) else None
+    date = _date(ask.request) if signs(ask.request) else None
     if date is None:
         return
     ago = ask.now - date.timestamp()

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ... import frames
-from ...script import header
 from .. import refusing
 from ..refusing import Row
 from ..wire import hex_id, json_bytes
 from .reading import family_of
+from .signing import signs
 
 if TYPE_CHECKING:
     from ...ask import Ask, Trouble
@@ -127,8 +127,7 @@ IN_INVOKED_STREAMS = IN_STREAMS | {"ModelTimeoutException"}
 def row(ask: Ask, trouble: Trouble) -> Row:
     """What the table has for a trouble."""
     found = refusing.row(TROUBLES, BY_STATUS, trouble)
-    signed = (header(ask.request.headers, "authorization") or "").startswith("AWS4")
-    return WRONG_BEARER if found is TROUBLES["invalid_key"] and not signed else found
+    return WRONG_BEARER if found is TROUBLES["invalid_key"] and not signs(ask.request) else found
 
 
 def message(ask: Ask, trouble: Trouble) -> str:

@@ -265,6 +265,22 @@ class TestBad:
         """
         assert said in refused(request_)[2]
 
+    def test_the_id_alone_is_no_key(self) -> None:
+        """
+        It is no secret, and opens nothing.
+        """
+        request = with_header(signed(), "authorization", f"Bearer {key_id(KEY)}")
+
+        assert "invalid_key" == getattr(read(request).trouble, "kind", None)
+
+    def test_a_signature_of_any_letters(self) -> None:
+        """
+        One that is not in hexadecimal does not match.
+        """
+        written = dict(signed().headers)["authorization"].partition("Signature=")[0]
+
+        assert "bad_signature" == refused(with_header(signed(), "authorization", f"{written}Signature=é"))[0]
+
     def test_nothing_at_all(self) -> None:
         """
         Neither signature nor token.
