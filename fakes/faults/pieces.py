@@ -40,14 +40,14 @@ def is_event_stream(ops: Sequence[Op]) -> bool:
     return _is_of(ops, "text/event-stream")
 
 
-def has_events(ops: Sequence[Op]) -> bool:
-    """Whether the script's body is made of events, that others may be put between."""
-    return is_event_stream(ops) or _is_of(ops, frames.CONTENT_TYPE)
-
-
 def wide_characters(data: bytes) -> Iterator[int]:
     """Where in the text characters begin that take more than one byte; the lengths and sums of a frame are no text."""
     return (at for start, end in frames.texts(data) for at in range(start, end) if data[at] >= 0xC0)
+
+
+def has_events(ops: Sequence[Op]) -> bool:
+    """Whether the script's body is made of events, that others may be put between."""
+    return is_event_stream(ops) or _is_of(ops, frames.CONTENT_TYPE)
 
 
 def break_at(ops: Sequence[Op], chunks: int) -> tuple[list[Op], list[Op]]:
