@@ -26,7 +26,7 @@ class Request:
     headers: Headers
     """Names in lower case."""
     body: bytes
-    prefix: str = ""
+    prefix: str = field(default="", kw_only=True)
     """What stood before the path and picked a weather: the dialect does not look at it, but a signature covers it."""
 
 

@@ -91,7 +91,7 @@ class Fake:
     region: str | None = None
     models: dict[str, Model] = field(default_factory=dict)
     """Models of one's own, beside the price list's."""
-    revoked: tuple[str, ...] = ()
+    revoked: tuple[str, ...] = field(default=(), kw_only=True)
     """Keys that were good once; one that only signs is known again by them."""
 
     def find(self, model: str | None) -> Model | None:

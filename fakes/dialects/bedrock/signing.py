@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE, ENDING = "bedrock", "aws4_request"
 FORM = "%Y%m%dT%H%M%SZ"
+AUTHORITY = ":authority"
+"""What HTTP/2 calls the host; who speaks it signs that name."""
 MINUTES = 5
 """How far a signature's date may be from the provider's own."""
 
@@ -120,9 +122,8 @@ def signature(request: Request, secret: str, signed: Signed, date: datetime) -> 
 
 def canonical(request: Request, names: tuple[str, ...]) -> str:
     """The request in the one form in which it is signed."""
-    values = {
-        name: ",".join(" ".join(value.split()) for key, value in request.headers if key == name) for name in names
-    }
+    known = (*request.headers, (AUTHORITY, header(request.headers, "host") or ""))
+    values = {name: ",".join(" ".join(value.split()) for key, value in known if key == name) for name in names}
     return "\n".join(
         (
             request.method,
@@ -186,7 +187,7 @@ def _wrong_scope(signed: Signed, date: datetime, region: str | None) -> str | No
 
 def _unsigned(signed: Signed, request: Request) -> str | None:
     """What has to be signed and is not."""
-    if "host" not in signed.headers:
+    if not {"host", AUTHORITY} & set(signed.headers):
         return "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
     own = sorted({name for name, _ in request.headers if name.startswith("x-amz-")} - set(signed.headers))
     return f"The following header(s) must be signed: {', '.join(own)}." if own else None

@@ -17,6 +17,7 @@ from speaking import NOW, PROMPT
 
 from brownout.fakes.ask import Ask, Request
 from brownout.fakes.dialects import dialect
+from brownout.fakes.dialects.bedrock.signing import Signed, signature
 from brownout.fakes.fake import Fake, key_id, secret
 from brownout.fakes.picking import pick
 from brownout.fakes.script import Headers
@@ -122,6 +123,22 @@ class TestGood:
 
         assert PATH == picked.request.path
         assert None is read(picked.request).trouble
+
+    def test_the_host_by_its_name_in_http2(self) -> None:
+        """
+        Who speaks HTTP/2 signs `:authority`, under which the host comes there.
+        """
+        scope = ("20261121", "us-east-1", "bedrock", "aws4_request")
+        own = Signed(key_id(KEY), scope, (":authority", "x-amz-date"), "")
+        made = signature(signed(), KEY, own, dt.datetime.fromtimestamp(NOW, dt.UTC))
+        written = (
+            f"AWS4-HMAC-SHA256 Credential={own.key_id}/{'/'.join(scope)}, "
+            f"SignedHeaders=:authority;x-amz-date, Signature={made}"
+        )
+        request = with_header(signed(), "authorization", written)
+
+        assert None is read(request).trouble
+        assert "bad_signature" == refused(with_header(request, "host", "elsewhere"))[0]
 
     @pytest.mark.parametrize("apart", [-299.0, 0.0, 299.0])
     def test_clocks_may_differ_a_little(self, apart: float) -> None:
