@@ -9,8 +9,8 @@ and every wait they make, by a control block that they share with the harness. T
    Start the target with `clock.environment(base)`. The clock begins in real time: imports cost what they cost.
 3. Once the target is ready, `await why_not_target(clock, pid, exchange)`: None means that the running target lives on
    this clock, wholly; anything else is the reason to start it again in real time. `await why_not_family(clock, pid)`
-   after the scenario finds children that started late and do not. `await rests(clock, within)` says whether its time can
-   leap: then `clock.leaps = True` and `async with leaping(clock)` around the scenario. Otherwise `clock.rate = 50`.
+   after the scenario finds children that started late and do not. `await rests(clock, within)` says whether its time
+   can leap: then `clock.leaps = True` and `async with leaping(clock)` around the scenario. Otherwise `clock.rate = 50`.
 4. `async with Metronome(clock) as metronome` around the scenario; `metronome.noise()` and `cpu_seconds(pid)` times the
    rate are what its figures may be off by, in target seconds. Where a check needs better, run it again at 20, 5, 1.
 5. `clock.leap(seconds)` lets a day pass at once. `clock.rate` may change at any moment; both reach every sleeper, here

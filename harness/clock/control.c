@@ -185,7 +185,8 @@ static int64_t runs_of(int32_t pid)
 }
 
 /* How often the processes that are attached have run so far, and those that they have started and that may not be attached
- * yet; -1 while one of them is not at rest. Only ever compared with what it was: some are counted twice. */
+ * yet; -1 while one of them is not at rest, and where none is left: then somebody is about to hear of that. Only ever
+ * compared with what it was: some are counted twice. */
 WARPED int64_t brownout_clock_runs(const struct block *block)
 {
     int64_t runs = 0;
@@ -196,5 +197,5 @@ WARPED int64_t brownout_clock_runs(const struct block *block)
             return -1;
         runs += its;
     }
-    return runs;
+    return runs > 0 ? runs : -1; /* who sleeps has run */
 }

@@ -7,7 +7,7 @@ block. So time leaps to the first of these moments.
 
 Everybody is at rest when, in this order,
 
-1. all threads of the target's processes sleep,
+1. all threads of the target's processes sleep, and there are any: one that has died is still to be heard of,
 2. nothing is under way between two sockets: a busy kernel leaves packets for later,
 3. the loop has gone round so often that whatever the target had sent by then has been read, and what follows from it
    here has been done: each round takes a message one step further,

@@ -139,7 +139,7 @@ class Library:
         return None if moment < 0 else moment
 
     def runs(self, address: int) -> int | None:
-        """How often the processes that share the block have run so far; None while one of them is not at rest."""
+        """How often the processes that share the block have run so far; None unless there are any, and all at rest."""
         runs = int(self._runs(address))
         return None if runs < 0 else runs
 

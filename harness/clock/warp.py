@@ -70,7 +70,7 @@ class WarpClock:
 
     @property
     def runs(self) -> int | None:
-        """How often the target's processes have run so far; None while one of them is not at rest."""
+        """How often the target's processes have run so far; None unless all are at rest, and there are any."""
         return self._library.runs(self._address) if self._open else None
 
     def under_way(self, *, ahead: float = 0.0) -> bool | None:

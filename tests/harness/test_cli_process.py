@@ -47,6 +47,7 @@ dialect = "openai"
 model = "gpt-4o-mini"
 [run]
 scenarios = ["slow.py"]
+clock = "real"
 """
 
 

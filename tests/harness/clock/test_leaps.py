@@ -164,9 +164,12 @@ class TestWaits:
             await clock.sleep(seconds)
             order.append((seconds, (clock.nanoseconds() - began) / 1e9))
 
+        program = await started(clock, sys.executable, "-c", "input()")
+        await until(lambda: clock.attaches == 1)
         clock.leaps = True
         async with leaping(clock), asyncio.timeout(PATIENCE):
             await asyncio.gather(*(sleep(seconds) for seconds in (300, 5, 60, 59.9)))
+        await program.communicate(b"\n")
 
         assert [5, 59.9, 60, 300] == [seconds for seconds, _ in order]
         assert all(seconds <= woken < seconds + 5 for seconds, woken in order)
@@ -201,15 +204,23 @@ class TestNothingLeaps:
         """
         assert "ended\n" == await said(clock, sys.executable, "-c", STARTS)
 
-    async def test_where_it_may_not(self, clock: WarpClock) -> None:
+    @pytest.mark.parametrize("ends", [False, True], ids=["it-may-not", "it-has-died"])
+    async def test_where_there_is_nothing_to_wait_for(self, ends: bool, clock: WarpClock) -> None:
         """
-        A clock that may not leap does not, whoever waits.
+        A clock that may not leap does not, whoever waits; nor does one whose target has died, which is to be heard of.
         """
+        program = await started(clock, sys.executable, "-c", "input()")
+        await until(lambda: clock.attaches == 1)
+        clock.leaps = ends
+        if ends:
+            await program.communicate(b"\n")
         before = clock.nanoseconds()
         waiting = asyncio.ensure_future(clock.sleep(1000))
         async with leaping(clock):
             await RealClock().sleep(0.1)
         waiting.cancel()
+        program.stdin.close() if program.stdin else None
+        await program.wait()
 
         assert clock.nanoseconds() - before < 500e9
 
