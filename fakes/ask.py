@@ -28,6 +28,8 @@ class Request:
     body: bytes
     prefix: str = field(default="", kw_only=True)
     """What stood before the path and picked a weather: the dialect does not look at it, but a signature covers it."""
+    stream_id: int | None = field(default=None, kw_only=True)
+    """The stream that it came on; None where it had a connection of HTTP/1 to itself."""
 
 
 # Every dialect renders each of these in its own words; it may know more.

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .clock import Handle
     from .server import FakeServer
 
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""How a client begins that speaks HTTP/2."""
 MAX_PIPELINED = 100
 """Requests that may wait for their turn; whoever sends more is refused, so that none can fill the memory."""
 LINGER_SECONDS = 10.0
@@ -42,6 +44,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: FakeServer) -> None:
         self._server = server
         self._reader = RequestReader(self)
+        self._greeting: bytes | None = b"" if server.fake.http2 else None
+        """The first bytes, until they tell which HTTP is spoken."""
         self._opened: Exchange | None = None
         self._waiting: deque[tuple[Exchange, Incoming]] = deque()
         self._player: Player | None = None
@@ -76,6 +80,14 @@ class Connection(asyncio.Protocol):
         """Bytes have come."""
         if self._leaving or self._gone:
             return
+        if self._greeting is not None:
+            data, self._greeting = self._greeting + data, None
+            if data.startswith(PREFACE):
+                self._server.multiplex(self, data)
+                return
+            if PREFACE.startswith(data):
+                self._greeting = data
+                return
         self._cancel_timer()
         self._reader.feed(data)
         if self._stale and (self._opened or self._waiting):

@@ -89,6 +89,8 @@ class Fake:
     max_output: int | None = None
     limits: Limits = Limits()
     region: str | None = None
+    http2: bool = False
+    """Whether it speaks HTTP/2 too."""
     models: dict[str, Model] = field(default_factory=dict)
     """Models of one's own, beside the price list's."""
     revoked: tuple[str, ...] = field(default=(), kw_only=True)

@@ -53,6 +53,8 @@ class Exchange(msgspec.Struct, tag="exchange", tag_field="kind", omit_defaults=T
     """Decoded, secrets masked."""
     http: str = "1.1"
     """The version of HTTP that the client spoke."""
+    stream_id: int | None = None
+    """The stream of HTTP/2 that it was on; many share a connection."""
     route: str = "unknown"
     model: str | None = None
     stream: bool = False
@@ -91,7 +93,10 @@ class Exchange(msgspec.Struct, tag="exchange", tag_field="kind", omit_defaults=T
     reasoning_tokens: int = 0
     microdollars: int = 0
     ended: str = ""
-    """How it ended: complete, closed, reset, hung, client_left, malformed, stopped; empty while it is under way."""
+    """How it ended: complete, closed, reset, refused, hung, client_left, malformed, stopped; empty while under way.
+
+    A stream of HTTP/2 is refused when its request was not processed and the client was told so.
+    """
     error: str = ""
     """What went wrong at this side, or with the request as HTTP."""
 

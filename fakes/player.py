@@ -181,20 +181,27 @@ class Player:
     def _write(self, data: bytes, part: str) -> None:
         """Write a piece, and the head with it when it has not gone yet."""
         exchange = self.exchange
-        if self._head is not None:
-            data = encode_head(self._head) + data
-            exchange.status, exchange.headers = self._head.status, self._head.headers
-            self._head = None
-        if not data:
-            return
+        head, self._head = self._head, None
+        if head is not None:
+            exchange.status, exchange.headers = head.status, head.headers
         at = self._clock.nanoseconds() - self._origin
-        exchange.pieces.append(Piece(self._due - self._origin, at, len(data), part))
-        exchange.bytes_out += len(data)
+        size = self._put(head, data, part)
+        if not size:
+            return
+        exchange.pieces.append(Piece(self._due - self._origin, at, size, part))
+        exchange.bytes_out += size
         if exchange.first_byte is None:
             exchange.first_byte = at
         exchange.last_byte = at
         self._leaving = True
-        self._transport.write(data)
+
+    def _put(self, head: Head | None, data: bytes, part: str) -> int:
+        """Hand bytes over, behind the head where there is one; how many go out."""
+        if head is not None:
+            data = encode_head(head) + data
+        if data:
+            self._transport.write(data)
+        return len(data)
 
     def _has_left(self) -> bool:
         """Whether all that was written has left; when it has not, play goes on as soon as it has."""
@@ -233,9 +240,12 @@ class Player:
             case _:
                 self.exchange.ended = self.exchange.ended or "reset"
                 self.keep = False
-                reset(self._transport)
+                self._break_off(last)
         self._stop()
         self._done(self)
+
+    def _break_off(self, last: Op) -> None:
+        reset(self._transport)
 
     def _stop(self) -> None:
         self._over = True

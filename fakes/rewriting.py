@@ -3,6 +3,7 @@
 Faults rewrite one after the other, in the order given. A fault has *bitten* once the first operation is reached at
 which its script differs from the one it was given: a fault that changes nothing never bites, nor does one whose
 operation lies behind the moment at which the client left. So the journal names only faults that the client has met.
+On a stream of HTTP/2 the scripts are compared as it carries them: what has no meaning there has not bitten.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .script import End, Head, Op, Raw, Send, ended, header, with_headers
+from .script import End, Head, Op, Raw, Script, Send, ended, header, on_a_stream, with_headers
 
 if TYPE_CHECKING:
     from .ask import Ask
@@ -33,15 +34,21 @@ class Rewritten:
 
 def rewritten(fair: Iterable[Op], faults: Sequence[Fault], ask: Ask) -> Rewritten:
     """The fair script as the faults leave it."""
-    ops = list(ended(fair))
+    ops = _carried(fair, ask)
     bites: list[tuple[int, Fault]] = []
     for fault in faults:
-        before, ops = ops, _measured(list(ended(fault.rewrite(ops, ask))))
+        before, ops = ops, _measured(_carried(fault.rewrite(ops, ask), ask))
         differs = next((index for index, (old, new) in enumerate(zip(before, ops, strict=False)) if old != new), None)
         if differs is not None:
             bites.append((differs, fault))
     # A later fault may have made the script shorter; what an earlier one did is in what is left of it.
     return Rewritten(tuple(ops), tuple((min(at, len(ops) - 1), fault) for at, fault in bites))
+
+
+def _carried(script: Script, ask: Ask) -> list[Op]:
+    """The script up to its end, as the connection or the stream carries it."""
+    ops = list(ended(script))
+    return ops if ask.request.stream_id is None else [on_a_stream(op) if isinstance(op, Head) else op for op in ops]
 
 
 def _measured(ops: list[Op]) -> list[Op]:

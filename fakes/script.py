@@ -8,7 +8,8 @@ sequence of operations, so a fault is a generator over it and is tested without 
 
 The head decides how the body is framed: with `content-length` bytes go out as they are, with
 `transfer-encoding: chunked` each `Send` is one chunk, with neither the end of the connection ends the body.
-A script ends with exactly one of `End`, `Close`, `Reset` and `Hang`; what follows it is never played.
+A script ends with exactly one of `End`, `Close`, `Reset` and `Hang`; what follows it is never played. On a stream of
+HTTP/2 it may also end with `ResetStream` or `TurnAway`; what each operation comes to there is at the top of `http2`.
 """
 
 from __future__ import annotations
@@ -82,10 +83,27 @@ class Hang:
     """Send nothing more and keep the connection open until the other side leaves."""
 
 
-Op = Wait | Head | Send | Raw | End | Close | Reset | Hang
+@dataclass(frozen=True, slots=True)
+class GoAway:
+    """On HTTP/2: send GOAWAY, after which no stream begins; the streams that are open are answered to their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAway:
+    """On HTTP/2: send GOAWAY whose last stream is before this one, which has not been processed and never will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResetStream:
+    """On HTTP/2: end the stream with RST_STREAM and an error code, by its name in RFC 9113; the connection stays."""
+
+    code: str
+
+
+Op = Wait | Head | Send | Raw | End | Close | Reset | Hang | GoAway | TurnAway | ResetStream
 Script = Iterable[Op]
 
-LAST = (End, Close, Reset, Hang)
+LAST = (End, Close, Reset, Hang, TurnAway, ResetStream)
 
 
 def ended(script: Script) -> Iterator[Op]:
@@ -112,6 +130,15 @@ def with_headers(head: Head, *changes: tuple[str, str | None]) -> Head:
     return Head(head.status, kept + tuple((name, value) for name, value in changes if value is not None))
 
 
+# What a head says of the connection that carries it; on HTTP/2 it means nothing and may not be sent (RFC 9113 8.2.2).
+OF_A_CONNECTION = ("connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade")
+
+
+def on_a_stream(head: Head) -> Head:
+    """The head as a stream of HTTP/2 carries it."""
+    return with_headers(head, *((name, None) for name in OF_A_CONNECTION))
+
+
 def whole(status: int, body: bytes, content_type: str = "application/json", headers: Headers = ()) -> tuple[Op, ...]:
     """A complete message with `content-length`."""
     framing = (("content-type", content_type), ("content-length", str(len(body))))
@@ -129,5 +156,7 @@ def describe(op: Op) -> str:
             return f"send {len(data)} {part}"
         case Raw(data):
             return f"raw {len(data)}"
+        case ResetStream(code):
+            return f"reset_stream {code}"
         case _:
             return type(op).__name__.lower()

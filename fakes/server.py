@@ -12,6 +12,7 @@ from .fake import Fake
 from .faults import Door
 from .faults.connection import StaleConnections
 from .gate import Gate
+from .http2 import Http2Connection
 from .journal import Arrival
 from .player import reset
 from .responder import Responder
@@ -114,6 +115,14 @@ class FakeServer(Responder):
                 reset(connection.transport)
                 return
 
+    def multiplex(self, connection: Connection, data: bytes) -> None:
+        """A client speaks HTTP/2 on a connection, whose first bytes these are."""
+        spoken = Http2Connection(self, connection)
+        self.connections.add(spoken)
+        self.connections.discard(connection)
+        connection.transport.set_protocol(spoken)
+        spoken.data_received(data)
+
     def disconnected(self, connection: Connection) -> None:
         """A connection is gone."""
         connection.arrival.closed = self.elapsed()
@@ -128,8 +137,15 @@ class FakeServer(Responder):
                 return number, door
         return None
 
+    def withholds(self) -> Door | None:
+        """The fault for which the window of the next stream is not opened again, if it meets one."""
+        for number, door in self._doors("withhold"):
+            if self.strikes(number):
+                return door
+        return None
+
     def strikes(self, rule: int) -> bool:
-        """Whether the rule about idle connections is for the one at hand."""
+        """Whether a rule about connections or streams is for the one at hand."""
         return rule < len(self.weather.rules) and self.weather.strikes(rule, self.fake.name)
 
     def _doors(self, *kinds: str) -> list[tuple[int, Door]]:

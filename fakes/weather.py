@@ -6,7 +6,7 @@ order. Only `every` counts in the order of arrival: that is what it is for.
 
 A rule has faults or a door. Doors are about connections, before there is a request, so they are asked only about what
 is known by then: "refuse" and "blackhole" hold for all connections of a fake as long as their rule does; "reset" and
-"stale" are drawn for one connection after the other.
+"stale" are drawn for one connection after the other, "withhold" for one stream of HTTP/2 after the other.
 """
 
 from __future__ import annotations

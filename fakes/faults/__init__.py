@@ -27,7 +27,7 @@ class Fault(Protocol):
 
 @runtime_checkable
 class Door(Protocol):
-    """Changes how connections are met: "refuse", "blackhole", "reset" or "stale"."""
+    """Changes how connections are met: "refuse", "blackhole", "reset" or "stale"; or streams of HTTP/2: "withhold"."""
 
     door: ClassVar[str]
 

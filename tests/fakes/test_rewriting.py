@@ -2,21 +2,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import rawsocket
 import virtual
 
 from brownout.fakes.answer import Answer, Pace
+from brownout.fakes.ask import Ask, Request
+from brownout.fakes.dialects import dialect
+from brownout.fakes.fake import Fake
 from brownout.fakes.faults.connection import Cut
+from brownout.fakes.faults.headers import SetHeader
 from brownout.fakes.faults.timing import Latency, Stall
 from brownout.fakes.rewriting import rewritten
 from brownout.fakes.script import Close, End, Hang, Head, Op, Raw, Send, Wait, whole
 
-if TYPE_CHECKING:
-    from brownout.fakes.ask import Ask
-
-NOBODY = cast("Ask", None)
+NOBODY = Ask(dialect("openai"), Fake(), "chat", Request("POST", "/", "", (), b""))
+ON_A_STREAM = Ask(dialect("openai"), Fake(), "chat", Request("POST", "/", "", (), b"", stream_id=1))
 FAIR: tuple[Op, ...] = (Wait(1.0), Head(200, (("content-length", "6"),)), Send(b"abc"), Wait(1.0), Send(b"def"), End())
 STREAM: tuple[Op, ...] = (FAIR[0], Head(200, (("transfer-encoding", "chunked"),)), *FAIR[2:])
 
@@ -72,6 +74,25 @@ class TestBites:
         A fault that makes a whole body shorter bites with the head, which announces it.
         """
         assert ((1, NO_LAST_PIECE),) == rewritten(FAIR, [NO_LAST_PIECE], NOBODY).bites
+
+
+class TestOnAStream:
+    def test_what_is_said_of_a_connection_is_not_said_and_has_not_bitten(self) -> None:
+        """
+        A stream of HTTP/2 has no transfer encoding, and a fault that sets what cannot be sent there changes nothing.
+        """
+        played = rewritten(STREAM, [SetHeader("Connection", "close")], ON_A_STREAM)
+
+        assert ((), ()) == (played.bites, played.ops[1].headers)  # type: ignore[union-attr]  # it is the head
+        assert rewritten(STREAM, [SetHeader("Connection", "close")], NOBODY).bites
+
+    def test_what_means_something_there_bites(self) -> None:
+        """
+        Another header is set, and another end ends it.
+        """
+        played = rewritten(STREAM, [SetHeader("server", "x"), SHORTER], ON_A_STREAM)
+
+        assert [1, 2] == [at for at, _ in played.bites]
 
 
 class TestEnds:
