@@ -422,7 +422,7 @@ class StreamPlayer(Player):
 
     def _conclude(self, last: Op) -> None:
         match last:
-            case End() if not self._stream.exchange.request_complete:
+            case End() if self.exchange.request_complete is None:
                 # The answer is whole and the request is not, nor need it be (RFC 9113 8.1).
                 self._stream.reset(ErrorCodes.NO_ERROR)
             case Close():

@@ -10,11 +10,14 @@ import string
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import rawsocket
 from hypothesis import strategies as st
 from languages import LANGUAGES
 from msgspec import Struct
 
-from brownout.fakes.ask import TROUBLES
+from brownout.fakes.answer import Answer, Pace
+from brownout.fakes.ask import TROUBLES, Request
+from brownout.fakes.fake import Fake
 from brownout.fakes.faults import Fault, load
 
 FAULTS = {name: cls for name, cls in load().items() if not hasattr(cls, "door")}
@@ -105,3 +108,15 @@ def requests() -> st.SearchStrategy[Asked]:
         st.none() | st.integers(100, 2000),
         st.integers(0, 2**31),
     )
+
+
+def request_of(asked: Asked, fake: Fake) -> Request:
+    """The request."""
+    headers = (("accept-encoding", asked.accepts),)
+    text, language = f"say it [bo:{rawsocket.CANARY}]", LANGUAGES[asked.language]
+    return language.request(fake, text, stream=asked.stream, most=asked.max_tokens, headers=headers)
+
+
+def answer_to(asked: Asked) -> Answer:
+    """What is said in fair weather."""
+    return Answer(words=asked.words, unicode=asked.unicode, pace=Pace(0.5, 0.25))

@@ -9,15 +9,12 @@ from collections.abc import Iterable
 import pytest
 import rawsocket
 import virtual
-from compositions import FAULTS, Asked, compositions, faults, requests
+from compositions import FAULTS, Asked, answer_to, compositions, faults, request_of, requests
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from languages import LANGUAGES
 
-from brownout.fakes.answer import Answer, Pace
-from brownout.fakes.ask import Request
 from brownout.fakes.dialects import dialect
-from brownout.fakes.fake import Fake
 from brownout.fakes.faults import Fault, name_of
 from brownout.fakes.journal import Exchange
 from brownout.fakes.responder import Responder
@@ -25,18 +22,6 @@ from brownout.fakes.script import LAST, Close, End, Hang, Head, Op, Reset, Send,
 from brownout.fakes.weather import Weather, always
 
 HOW = {Close: "fin", Reset: "reset", Hang: "silence"}
-
-
-def request_of(asked: Asked, fake: Fake) -> Request:
-    """The request."""
-    headers = (("accept-encoding", asked.accepts),)
-    text, language = f"say it [bo:{rawsocket.CANARY}]", LANGUAGES[asked.language]
-    return language.request(fake, text, stream=asked.stream, most=asked.max_tokens, headers=headers)
-
-
-def answer_to(asked: Asked) -> Answer:
-    """What is said in fair weather."""
-    return Answer(words=asked.words, unicode=asked.unicode, pace=Pace(0.5, 0.25))
 
 
 def script(asked: Asked, *faults: Fault) -> tuple[list[Op], Exchange]:
