@@ -124,6 +124,8 @@ class Provider(Table, frozen=True):
     and {NAME.key_id}, {NAME.key_id2}, ... are the ids that go with them."""
     region: str | None = None
     tls: bool = False
+    http2: bool = False
+    """Whether it speaks HTTP/2 too, with clients that begin with it (prior knowledge)."""
     port: Port | None = None
     """A port of its own, for a target that is running already."""
     intercept: str | None = None
@@ -133,7 +135,16 @@ class Provider(Table, frozen=True):
         """The fake, with keys of its own."""
         keys = tuple(secret(number) for number in range(first_key, first_key + self.keys))
         return Fake(
-            name, self.dialect, self.model, keys, self.price, self.window, self.max_output, self.limits, self.region
+            name,
+            self.dialect,
+            self.model,
+            keys,
+            self.price,
+            self.window,
+            self.max_output,
+            self.limits,
+            self.region,
+            self.http2,
         )
 
 

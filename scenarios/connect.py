@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from ..fakes.answer import Pace
 from ..fakes.faults import Fault
 from ..fakes.faults.connection import Cut, Refuse, ResetOnAccept
+from ..fakes.faults.http2 import Goaway, RefuseStream
 from ..fakes.faults.replies import Status
 from ..fakes.faults.stream import GarbageEvent
 from ..fakes.faults.timing import Stall
 from ..fakes.weather import always, first
 from ..harness.checks.answers import reached_the_wire
-from ..harness.checks.connections import releases, reuses, tells_nothing
+from ..harness.checks.connections import lets_streams_end, releases, reuses, tells_nothing
 from ..harness.checks.contents import no_garbage
 from ..harness.company import company
 from ..harness.history import Call
@@ -26,6 +28,8 @@ SPARE = 2
 """Connections that a pool may keep for each caller that there was at once."""
 PATIENCE = 5.0
 """Seconds for which a faulty call is waited for."""
+IN_FLIGHT = 3.0
+"""Seconds that an answer takes which is to be in flight when something happens."""
 
 
 @scenario(
@@ -104,6 +108,42 @@ async def half_a_response(stage: Stage, fault: Cut) -> None:
     await stage.weather(always(fault))
     call = await stage.call()
     expect(call).ended().to(no_garbage)
+
+
+@scenario(
+    "connect.goaway",
+    SHOULD,
+    cases={"refused-stream": (RefuseStream(), 1), "goaway": (Goaway(), 1), "in-flight": (Goaway(), 2)},
+    seconds=8,
+    source="RFC 9113 6.8, 8.7: what was not processed has not failed, and may be sent again whatever it does",
+)
+async def what_was_not_processed_is_sent_again(stage: Stage, case: tuple[Fault, int]) -> None:
+    """Over HTTP/2, a request that was not processed is sent again, and what is in flight is read to its end.
+
+    Providers recycle connections all day: that costs no caller an answer, and nobody is billed twice for one.
+    """
+    fault, calls = case
+    if not stage.primary.fake.http2:
+        stage.does_not_apply("the first provider of the target file does not speak HTTP/2")
+    await stage.weather(first(1, fault, every=calls), at=stage.primary)
+    if calls == 1:
+        made = [await stage.call()]
+    else:
+        stage.answer(pace=Pace(first=stage.within_deadline(IN_FLIGHT)))
+        made = await stage.calls(calls, every=0.2 * IN_FLIGHT)
+    _over_http2(stage, made)
+    expect(made).answered()
+    if calls > 1:
+        expect(stage.attempts(made)).to(lets_streams_end)
+
+
+def _over_http2(stage: Stage, calls: list[Call]) -> None:
+    """End the scenario here where calls use no HTTP/2, or share no connection."""
+    exchanges = [x for x in stage.exchanges(calls) if x.attempt == 1 and x.fake == stage.primary.fake.name]
+    if exchanges and all(exchange.http != "2" for exchange in exchanges):
+        stage.does_not_apply("the target speaks HTTP/1.1 with a provider that speaks HTTP/2 too")
+    if exchanges and len({exchange.connection for exchange in exchanges}) == len(exchanges) > 1:
+        stage.does_not_apply("calls at the same time do not share a connection")
 
 
 def _at_once(calls: list[Call]) -> int:

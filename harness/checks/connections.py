@@ -40,6 +40,19 @@ def releases(calls: list[Call], *, history: History, at_most: int) -> Iterator[V
 
 
 @check
+def lets_streams_end(attempts: list[Exchange]) -> Iterator[Violation]:
+    """What is in flight when a provider sends GOAWAY, and is still being answered, is read to its end."""
+    gone = {(x.fake, x.connection) for x in attempts if "goaway" in x.faults}
+    in_flight = [x for x in attempts if (x.fake, x.connection) in gone and "goaway" not in x.faults]
+    if not in_flight:
+        raise NothingToJudge("nothing was in flight on a connection that had a GOAWAY")
+    for exchange in in_flight:
+        if exchange.ended == "client_left":
+            took = exchange.end_seconds - exchange.start_seconds
+            yield Violation(f"left after {took:.2f} s, while it was being answered", "read to its end", (exchange.id,))
+
+
+@check
 def tells_nothing(calls: list[Call]) -> Iterator[Violation]:
     """A caller who is given an error is shown no stack trace, address or key."""
     for call in calls:

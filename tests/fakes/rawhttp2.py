@@ -78,6 +78,8 @@ class RawHttp2:
         self._port = port
         self._clock = clock or rawsocket.SteadyDate()
         self._socket = socket.socket()
+        # Or a frame waits in the kernel for the other side's receipt of the one before it, up to 40 ms.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
         self._loop = asyncio.get_running_loop()
         self._read = b""

@@ -8,10 +8,14 @@ from typing import Any
 import httpx
 import pytest
 from clients import Careful, Failed
+from multiplexed import Multiplexed
 from staging import play, verdict
 
 from brownout.harness.contract import Cache, Contract
+from brownout.harness.target_file import Provider
 
+BOTH = Provider("openai", "gpt-4o-mini", http2=True)
+"""A provider that speaks HTTP/2 too."""
 CACHED = Contract(cache=Cache(ttl=30.0))
 
 
@@ -127,6 +131,79 @@ def test_a_client_that_forgets_one_thing_fails(client: type[Careful], row: str, 
     Whatever the client forgets, the row that is about it says so.
     """
     assert "fail" == verdict(row, client, case)
+
+
+class OverHttp2(Careful):
+    """Does the same over HTTP/2 as httpx speaks it, which gives up whatever is in flight when GOAWAY comes."""
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """The one of httpx."""
+        return httpx.AsyncHTTPTransport(http1=False, http2=True)
+
+    def __init__(self, url: str, key: str) -> None:
+        super().__init__(url, key)
+        former, headers = self.http, {"authorization": self.http.headers["authorization"]}
+        self.http = httpx.AsyncClient(
+            base_url=former.base_url, headers=headers, timeout=former.timeout, transport=self.transport()
+        )
+
+
+class Patient(OverHttp2):
+    """Reads what is in flight to its end."""
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """One that hears what follows GOAWAY."""
+        return Multiplexed()
+
+
+class Despairing(OverHttp2):
+    """Tries once."""
+
+    attempts = 1
+
+
+@pytest.mark.parametrize(
+    ("client", "case", "said"),
+    [
+        (Patient, "refused-stream", ("pass", "")),
+        (Patient, "goaway", ("pass", "")),
+        (Patient, "in-flight", ("pass", "")),
+        (OverHttp2, "refused-stream", ("pass", "")),
+        (OverHttp2, "goaway", ("pass", "")),
+        (Careful, "goaway", ("not_applicable", "the target speaks HTTP/1.1 with a provider that speaks HTTP/2 too")),
+    ],
+)
+def test_what_was_not_processed_is_sent_again(client: type[Careful], case: str, said: tuple[str, str]) -> None:
+    """
+    A client that tries again passes, and what is in flight takes one that reads on; without HTTP/2 nothing is asked.
+    """
+    judgement, history = play("connect.goaway", client, case, speaks=BOTH)
+
+    assert said == (judgement.verdict.value, judgement.reason)
+    assert any(exchange.faults for exchange in history.exchanges) == (said[0] == "pass")
+
+
+@pytest.mark.parametrize(
+    ("client", "case"),
+    [(Despairing, "refused-stream"), (Despairing, "goaway"), (Despairing, "in-flight"), (OverHttp2, "in-flight")],
+)
+def test_what_is_given_up_fails(client: type[Careful], case: str) -> None:
+    """
+    A client that does not try again gives its callers errors; one that leaves what is in flight pays for it twice.
+    """
+    assert "fail" == verdict("connect.goaway", client, case, speaks=BOTH)
+
+
+def test_a_provider_without_http2_has_no_goaway() -> None:
+    """
+    The row is not for target files whose first provider speaks HTTP/1.1 alone.
+    """
+    judgement, _ = play("connect.goaway", Careful, "goaway")
+
+    assert ("not_applicable", "the first provider of the target file does not speak HTTP/2") == (
+        judgement.verdict.value,
+        judgement.reason,
+    )
 
 
 class Remembering(Careful):

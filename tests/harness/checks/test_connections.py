@@ -5,7 +5,7 @@ from histories import call, exchange, history
 
 from brownout.fakes.journal import Exchange
 from brownout.harness.checks import NothingToJudge
-from brownout.harness.checks.connections import releases, reuses, tells_nothing
+from brownout.harness.checks.connections import lets_streams_end, releases, reuses, tells_nothing
 from brownout.harness.history import Incident
 
 
@@ -28,6 +28,36 @@ class TestReuses:
         Many requests over a few connections are as it should be.
         """
         assert [] == list(reuses([on(1), on(1), on(2), on(2)], at_most=2))
+
+
+class TestLetsStreamsEnd:
+    def test_leaving_what_is_answered_is_a_violation(self) -> None:
+        """
+        A stream that the client left on a connection with a GOAWAY is pointed at; what GOAWAY turned away is not.
+        """
+        left = exchange("x1", 0.0, ends=0.6, ended="client_left")
+        refused = exchange("x2", 0.5, ended="refused", faults=("goaway",))
+
+        found = list(lets_streams_end([left, refused]))
+
+        assert [("left after 0.60 s, while it was being answered", ("x1",))] == [(v.saw, v.evidence) for v in found]
+
+    def test_reading_to_the_end_keeps_the_promise(self) -> None:
+        """
+        What is complete on that connection, and what is left on another, is nobody's fault.
+        """
+        other = on(2, ended="client_left")
+        refused = exchange("x2", 0.5, ended="refused", faults=("goaway",))
+
+        assert [] == list(lets_streams_end([exchange("x1"), refused, other]))
+
+    def test_without_anything_in_flight_there_is_nothing_to_judge(self) -> None:
+        """
+        No GOAWAY, or nobody but those that it turned away.
+        """
+        for attempts in ([exchange("x1")], [exchange("x1", ended="refused", faults=("goaway",))]):
+            with pytest.raises(NothingToJudge, match="nothing was in flight"):
+                list(lets_streams_end(attempts))
 
 
 class TestReleases:
