@@ -23,6 +23,7 @@ from .player import Player, reset
 from .reader import Incoming, Refusal, RequestReader
 from .responder import Reply
 from .script import whole
+from .tls import Tls
 
 if TYPE_CHECKING:
     from .clock import Handle
@@ -74,6 +75,8 @@ class Connection(asyncio.Protocol):
         # Every write goes to the kernel at once, and what it does not take pauses the player.
         self.transport.set_write_buffer_limits(high=0)
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._server.tls is not None:
+            self.transport = Tls(self.transport, self, self._server.tls)
         self._server.connected(self)
 
     def data_received(self, data: bytes) -> None:

@@ -89,12 +89,14 @@ class Fake:
     max_output: int | None = None
     limits: Limits = Limits()
     region: str | None = None
-    http2: bool = False
-    """Whether it speaks HTTP/2 too."""
     models: dict[str, Model] = field(default_factory=dict)
     """Models of one's own, beside the price list's."""
     revoked: tuple[str, ...] = field(default=(), kw_only=True)
     """Keys that were good once; one that only signs is known again by them."""
+    http2: bool = False
+    """Whether it speaks HTTP/2 too."""
+    tls: bool = False
+    """Whether it is spoken to over TLS, with a certificate of this process's `authority`."""
 
     def find(self, model: str | None) -> Model | None:
         """What is known of a model; None where this provider has none of that name."""

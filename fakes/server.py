@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from math import inf
 
+from .authority import authority
 from .clock import Clock, Handle
 from .connection import Connection
 from .fake import Fake
@@ -41,6 +43,8 @@ class FakeServer(Responder):
         super().__init__(fake, clock=clock, origin=origin, weather=weather, named=named, number=number, secrets=secrets)
         self.head_timeout = head_timeout
         self.port = port
+        self.tls: ssl.SSLContext | None = None
+        """How hands are shaken, where they are."""
         self.connections: set[Connection] = set()
         self.arrivals: list[Arrival] = []
         self._gate: Gate | None = None
@@ -52,10 +56,12 @@ class FakeServer(Responder):
     @property
     def url(self) -> str:
         """The base URL that a client is given."""
-        return f"http://127.0.0.1:{self.port}{self.dialect.base}"
+        return f"http{'s' if self.fake.tls else ''}://127.0.0.1:{self.port}{self.dialect.base}"
 
     async def start(self) -> None:
         """Listen on the loopback, on the port asked for or on a free one; an OSError where somebody has it."""
+        if self.fake.tls:
+            self.tls = authority().context(http2=self.fake.http2)
         self._gate = Gate(lambda: Connection(self), self.port)
         self.port = self._gate.port
         await self.meet()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
-from ..fakes import dialects
+from ..fakes import authority, dialects
 from ..fakes.conversion import Complaint, nearest
 from ..fakes.fake import models_of
 from .placeholders import names_in, of_fakes
@@ -161,9 +161,10 @@ def _providers(providers: dict[str, Provider], *, spending: bool) -> Iterator[Co
                 f'[contract.spend] promises something about money, and nothing says what "{provider.model}" costs',
                 "\n".join(filter(None, (hint, "price = { input = 0.15, output = 0.60 } is in dollars per million"))),
             )
-        for field in ("tls", "intercept"):
-            if getattr(provider, field):
-                yield _absent((*path, field))
+        if provider.tls and not authority.can_be_made():
+            yield Complaint((*path, "tls"), "certificates take a package that is not installed", authority.WANTED)
+        if provider.intercept is not None:
+            yield _absent((*path, "intercept"))
         if provider.window is not None and (provider.max_output or 0) > provider.window:
             yield Complaint((*path, "max_output"), "max_output is more than the window", "it is a part of it")
 
@@ -266,7 +267,8 @@ def _access(file: TargetFile) -> Iterator[Complaint]:
 
 
 def _known(file: TargetFile) -> list[str]:
-    return of_fakes({name: provider.keys for name, provider in file.providers.items()})
+    over_tls = [name for name, provider in file.providers.items() if provider.tls]
+    return of_fakes({name: provider.keys for name, provider in file.providers.items()}, over_tls)
 
 
 def _templates(file: TargetFile, data: dict[str, Any]) -> Iterator[Complaint]:

@@ -7,7 +7,7 @@ text `{primary.url}`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 PLACEHOLDER = re.compile(r"\{\{([\w-]+(?:\.\w+)?)\}\}|\{([\w-]+(?:\.\w+)?)\}")
 
@@ -34,9 +34,9 @@ def names_in(template: str) -> Iterator[str]:
             yield match.group(2)
 
 
-def of_fakes(keys: Mapping[str, int]) -> list[str]:
-    """Every placeholder there is, for fakes with so many keys each."""
-    known = ["port", "workdir"]
+def of_fakes(keys: Mapping[str, int], over_tls: Collection[str] = ()) -> list[str]:
+    """Every placeholder there is, for fakes with so many keys each; some have a certificate to be trusted."""
+    known = ["port", "workdir", *(f"{fake}.ca" for fake in over_tls)]
     for fake, count in keys.items():
         known += [f"{fake}.{field}" for field in OF_A_FAKE]
         known += [f"{fake}.{field}{number}" for field in OF_A_KEY for number in range(2, count + 1)]

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import shutil
 from collections.abc import Callable, Iterable
+from pathlib import Path
+from tempfile import mkdtemp
 from types import TracebackType
 from typing import Any, Self
 
 from ..fakes.answer import Answer
+from ..fakes.authority import authority
 from ..fakes.clock import Clock
 from ..fakes.fake import Fake, key_id
 from ..fakes.journal import Exchange
@@ -62,6 +66,8 @@ class Rig:
             self.fakes[fake.name] = FakeServer(
                 fake, clock=clock, origin=self.origin, number=lambda: next(numbers), port=port, secrets=secrets
             )
+        self._folder: str | None = None
+        """Where the certificate is that a target has to trust, while the fakes stand."""
         self.target = make(self)
 
     async def __aenter__(self) -> Self:
@@ -153,7 +159,16 @@ class Rig:
                 **{f"{name}.key{n if n > 1 else ''}": key for n, key in enumerate(server.fake.keys, 1)},
                 **{f"{name}.key_id{n if n > 1 else ''}": key_id(key) for n, key in enumerate(server.fake.keys, 1)},
             }
+            if server.fake.tls:
+                filled[f"{name}.ca"] = self._certificate()
         return filled
+
+    def _certificate(self) -> str:
+        """The file with the certificate of the fakes' authority."""
+        if self._folder is None:
+            self._folder = mkdtemp(prefix="brownout-ca-")
+            Path(self._folder, "ca.pem").write_bytes(authority().pem)
+        return str(Path(self._folder, "ca.pem"))
 
     def _why_not(self, clock: WarpClock) -> str | None:
         below = [] if self.target.keeper is None else descendants(self.target.keeper)
@@ -168,5 +183,8 @@ class Rig:
         finally:
             for server in self.fakes.values():
                 await server.stop()
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder = None
             if warped is not None:
                 warped.close()

@@ -124,8 +124,9 @@ class Provider(Table, frozen=True):
     and {NAME.key_id}, {NAME.key_id2}, ... are the ids that go with them."""
     region: str | None = None
     tls: bool = False
+    """Over https, with a certificate whose authority is made on the spot: {NAME.ca} is the file to trust."""
     http2: bool = False
-    """Whether it speaks HTTP/2 too, with clients that begin with it (prior knowledge)."""
+    """HTTP/2 too: agreed on over TLS (ALPN), or with clients that begin with it (prior knowledge)."""
     port: Port | None = None
     """A port of its own, for a target that is running already."""
     intercept: str | None = None
@@ -144,7 +145,8 @@ class Provider(Table, frozen=True):
             self.max_output,
             self.limits,
             self.region,
-            self.http2,
+            http2=self.http2,
+            tls=self.tls,
         )
 
 

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Iterator
 from fnmatch import filter as filter_names
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from ...fakes import dialects, weather_file
+from ...fakes.authority import authority
 from ...fakes.conversion import BrokenFile
 from ...fakes.fake import Fake, key_id, models_of, secret
 from ...fakes.server import FakeServer
@@ -43,7 +45,8 @@ def serve(target: str | None, weather: Path | None, port: int, seed: int | None)
         FakeServer(fake, weather=made, named=named, port=own or (port + number if port else 0))
         for number, (fake, own) in enumerate(fakes)
     ]
-    loop.run(_serve(servers))
+    with TemporaryDirectory(prefix="brownout-ca-") as folder:
+        loop.run(_serve(servers, Path(folder, "ca.pem")))
 
 
 def _fakes(target: str | None) -> Iterator[tuple[Fake, int]]:
@@ -60,7 +63,7 @@ def _fakes(target: str | None) -> Iterator[tuple[Fake, int]]:
         yield Fake(dialect, dialect, model, (secret(number),)), 0
 
 
-async def _serve(servers: list[FakeServer]) -> None:
+async def _serve(servers: list[FakeServer], ca: Path) -> None:
     started: list[FakeServer] = []
     try:
         for server in servers:
@@ -69,7 +72,7 @@ async def _serve(servers: list[FakeServer]) -> None:
             except OSError as error:
                 raise BrokenFile("--port", [(None, f"{server.port} cannot be had: {error.strerror}", "")]) from error
             started.append(server)
-            for line in _told(server):
+            for line in _told(server, ca):
                 click.echo(line)
         await asyncio.Event().wait()
     except asyncio.CancelledError:
@@ -79,7 +82,7 @@ async def _serve(servers: list[FakeServer]) -> None:
             await server.stop()
 
 
-def _told(server: FakeServer) -> Iterator[str]:
+def _told(server: FakeServer, ca: Path) -> Iterator[str]:
     name = server.fake.name.upper().replace("-", "_")
     yield f"{name}_BASE_URL={server.url}"
     for number, key in enumerate(server.fake.keys, 1):
@@ -88,3 +91,6 @@ def _told(server: FakeServer) -> Iterator[str]:
             yield f"{name}_KEY_ID{nth}={key_id(key)}"
         yield f"{name}_API_KEY{nth}={key}"
     yield f"{name}_MODEL={server.fake.model}"
+    if server.fake.tls:
+        ca.write_bytes(authority().pem)
+        yield f"{name}_CA={ca}"

@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from brownout.fakes.authority import authority
 from brownout.fakes.clock import RealClock
 from brownout.fakes.fake import key_id
 from brownout.harness import finding
@@ -37,3 +43,20 @@ def test_each_key_comes_with_its_id() -> None:
     assert keys
     assert all(key_id(places[name]) == places[name.replace(".key", ".key_id")] for name in keys)
     assert not any(places[name] in places[name.replace(".key", ".key_id")] for name in keys)
+def test_a_target_is_given_what_it_has_to_trust() -> None:
+    """
+    A provider over TLS has an https address and a file with the authority's certificate, which goes with the fakes.
+    """
+    file = read(finding.READY_MADE / "reference.toml")
+    providers = {**file.providers, "primary": replace(file.providers["primary"], tls=True)}
+    clock = RealClock()
+    rig = Rig(replace(file, providers=providers), clock, Targets(file, clock).one)
+
+    places = rig.places()
+    certificate = Path(places["primary.ca"]).read_bytes()
+    asyncio.run(rig._stop())
+
+    assert places["primary.url"].startswith("https://127.0.0.1:")
+    assert "secondary.ca" not in places
+    assert certificate == authority().pem
+    assert not Path(places["primary.ca"]).exists()

@@ -126,7 +126,6 @@ class TestRead:
             "call.command",
             "call.python",
             "install",
-            "providers.*.tls",
             "providers.*.intercept",
             "contract.observe.otlp",
         }
@@ -211,7 +210,12 @@ class TestErrors:
             ('[contract.pii]\ntypes = ["email"]\nrecall = { nam = 0.9 }', 11, 'unknown key "nam"', 'mean "name"?'),
             ("[contract.pii]", 9, '[contract.pii] has no "types"', "types is a list"),
             ('[providers.secondary]\ndialect = "anthropc"\nmodel = "m"', 10, "no dialect", "known here"),
-            ('[providers.secondary]\ndialect = "openai"\nmodel = "m"\ntls = true', 12, "not available", "leave it out"),
+            (
+                '[providers.secondary]\ndialect = "openai"\nmodel = "m"\nintercept = "a"',
+                12,
+                "not available",
+                "leave it out",
+            ),
             ("[contract.observe]\notlp = true", 10, "not available", "leave it out"),
             ('[providers.secondary]\ndialect = "openai"\nmodel = "m"\nlimits = { rpm = 0 }', 12, "limits.rpm must", ""),
             ('[call.command]\ncommand = ["x"]', 4, "[call.command] and [call.python] contradict", "exactly one"),
