@@ -50,6 +50,8 @@ env = {{ OPENAI_BASE_URL = "{{primary.url}}", OPENAI_API_KEY = "{{primary.key}}"
 dialect = "openai"
 model = "gpt-4o-mini"                 # what it asks for; price, window and limits come from the price list
 # keys = 2
+# tls = true                          # https; {{primary.ca}} is the file to trust, as in SSL_CERT_FILE
+# http2 = true                        # HTTP/2 too: by ALPN over TLS, or with clients that begin with it
 # [providers.secondary]
 # dialect = "openai"
 # model = "gpt-4o"
