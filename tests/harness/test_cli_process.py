@@ -4,6 +4,7 @@ import os
 import pty
 import select
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from brownout.fakes.dialects import NAMES, dialect
 from brownout.fakes.fake import key_id, models_of
+from brownout.harness import finding
 from brownout.reports.results import load
 
 SLOW = '''
@@ -200,6 +202,29 @@ class TestServe:
         models = {name: told[f"{name.upper()}_MODEL"] for name in NAMES}
         assert not [name for name, model in models.items() if model not in models_of(name)]
         assert key_id(told["BEDROCK_API_KEY"]) == told["BEDROCK_KEY_ID"]
+
+    def test_over_tls_the_certificate_to_trust_is_told(self, tmp_path: Path) -> None:
+        """
+        A provider over TLS has an https address and a file by which a client of HTTP/2 reaches it.
+        """
+        naive = (finding.READY_MADE / "naive.toml").read_text("utf-8")
+        text = naive.replace("[providers.primary]", "[providers.primary]\ntls = true\nhttp2 = true")
+        (tmp_path / "brownout.toml").write_text(text)
+
+        with brownout(tmp_path, "serve", "brownout.toml") as process:
+            assert process.stdout is not None
+            told = dict(process.stdout.readline().strip().split("=", 1) for _ in range(4))
+            headers = {"Authorization": f"Bearer {told['PRIMARY_API_KEY']}"}
+            trusting = ssl.create_default_context(cafile=told["PRIMARY_CA"])
+            with httpx.Client(
+                base_url=told["PRIMARY_BASE_URL"], headers=headers, verify=trusting, http2=True
+            ) as client:
+                reply = client.get("/models")
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+
+        assert (200, "HTTP/2") == (reply.status_code, reply.http_version)
+        assert not Path(told["PRIMARY_CA"]).exists()
 
     def test_fakes_stand_until_they_are_told_to_go(self, tmp_path: Path) -> None:
         """

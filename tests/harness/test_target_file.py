@@ -9,6 +9,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from brownout.fakes import authority
 from brownout.fakes.conversion import BrokenFile
 from brownout.fakes.json_schema import published
 from brownout.harness.contract import Contract, Retry, Spend
@@ -134,6 +135,23 @@ class TestRead:
         absent |= {"contract.jobs.submit.headers", "contract.jobs.status.headers"}
         absent |= {"contract.quota.per_user.window", "providers.*.limits.window", "providers.*.price.cache_write"}
         assert absent == set(unsaid(file, data))
+
+    def test_certificates_take_a_package(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        Where it is not installed, a provider over TLS is told what to install; and only such a provider has {NAME.ca}.
+        """
+        over_tls = GOOD.replace('model = "gpt-4o-mini"', 'model = "gpt-4o-mini"\ntls = true')
+        key, ca = 'KEY = "{primary.key}"', 'KEY = "{primary.ca}"'
+
+        assert target(tmp_path, over_tls.replace(key, ca)).providers["primary"].fake("primary", 1).tls
+        assert ["there is no placeholder {primary.ca}"] == [
+            text for _, text, _ in complaints(tmp_path, GOOD.replace(key, ca))
+        ]
+
+        monkeypatch.setattr(authority, "can_be_made", lambda: False)
+        assert [("certificates take a package that is not installed", authority.WANTED)] == [
+            (text, hint) for _, text, hint in complaints(tmp_path, over_tls)
+        ]
 
     def test_a_running_target_is_never_fresh(self, tmp_path: Path) -> None:
         """
