@@ -90,7 +90,7 @@ class GoAway:
 
 @dataclass(frozen=True, slots=True)
 class TurnAway:
-    """On HTTP/2: send GOAWAY whose last stream is before this one, which has not been processed and never will be."""
+    """On HTTP/2: send GOAWAY that names another last stream: this one has not been processed and never will be."""
 
 
 @dataclass(frozen=True, slots=True)
