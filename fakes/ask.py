@@ -26,6 +26,8 @@ class Request:
     headers: Headers
     """Names in lower case."""
     body: bytes
+    websocket: bool = False
+    """Whether it offers to go on as a WebSocket, on a connection that can."""
 
 
 # Every dialect renders each of these in its own words; it may know more.

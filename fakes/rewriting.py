@@ -7,7 +7,7 @@ operation lies behind the moment at which the client left. So the journal names 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,12 +31,20 @@ class Rewritten:
         return (fault for at, fault in self.bites if at == index)
 
 
-def rewritten(fair: Iterable[Op], faults: Sequence[Fault], ask: Ask) -> Rewritten:
-    """The fair script as the faults leave it."""
+def rewritten(
+    fair: Iterable[Op],
+    faults: Sequence[Fault],
+    ask: Ask,
+    carried: Callable[[list[Op], list[Op]], list[Op]] = lambda before, after: after,
+) -> Rewritten:
+    """The fair script as the faults leave it.
+
+    `carried(before, after)` is as much of what a fault has made of a script as the wire at hand can carry.
+    """
     ops = list(ended(fair))
     bites: list[tuple[int, Fault]] = []
     for fault in faults:
-        before, ops = ops, _measured(list(ended(fault.rewrite(ops, ask))))
+        before, ops = ops, carried(ops, _measured(list(ended(fault.rewrite(ops, ask)))))
         differs = next((index for index, (old, new) in enumerate(zip(before, ops, strict=False)) if old != new), None)
         if differs is not None:
             bites.append((differs, fault))

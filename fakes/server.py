@@ -16,6 +16,7 @@ from .journal import Arrival
 from .player import reset
 from .responder import Responder
 from .weather import STANDING, Weather
+from .websocket import WebSocket
 
 HEAD_SECONDS = 60.0
 """How long a client may take from the first byte of a request to the end of its head."""
@@ -40,7 +41,7 @@ class FakeServer(Responder):
         super().__init__(fake, clock=clock, origin=origin, weather=weather, named=named, number=number, secrets=secrets)
         self.head_timeout = head_timeout
         self.port = port
-        self.connections: set[Connection] = set()
+        self.connections: set[Connection | WebSocket] = set()
         self.arrivals: list[Arrival] = []
         self._gate: Gate | None = None
         self._meeting = asyncio.Lock()
@@ -114,7 +115,12 @@ class FakeServer(Responder):
                 reset(connection.transport)
                 return
 
-    def disconnected(self, connection: Connection) -> None:
+    def switched(self, connection: Connection, websocket: WebSocket) -> None:
+        """A connection goes on as a WebSocket."""
+        self.connections.discard(connection)
+        self.connections.add(websocket)
+
+    def disconnected(self, connection: Connection | WebSocket) -> None:
         """A connection is gone."""
         connection.arrival.closed = self.elapsed()
         self.connections.discard(connection)

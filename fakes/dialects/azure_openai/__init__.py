@@ -43,6 +43,7 @@ ROUTES = Routes(
         ("GET", f"{PLACE}/responses/{ID}/input_items", "responses.input_items"),
         ("GET", f"{PLACE}/models", "models.list"),
         ("GET", f"{PLACE}/models/{ID}", "models.get"),
+        ("WEBSOCKET", f"{V1}realtime", "realtime"),
     )
 )
 SERVER = "Microsoft-Azure-Application-Gateway/v2"
