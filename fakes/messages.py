@@ -1,11 +1,11 @@
-"""The bytes of a WebSocket (RFC 6455), without any connection: the handshake, messages out, messages in.
+r"""The bytes of a WebSocket (RFC 6455), without any connection: the handshake, messages out, messages in.
 
 A script says its events as server-sent events whatever the wire, so that every fault and the meter read one form. On a
 WebSocket each event is one text message, its data; what else an event has stays behind:
 
-    data: {"type": ...}\\n\\n          one text message
-    event: ...\\n                     nothing
-    : ping\\n\\n                       a ping frame
+    data: {"type": ...}\n\n          one text message
+    event: ...\n                     nothing
+    : ping\n\n                       a ping frame
     a piece of an event              a fragment: a frame that is not the last one of its message
     the rest of it                   the last frame; empty, where only the blank line is left
 
@@ -40,7 +40,8 @@ NORMAL, GOING_AWAY, NOT_UTF8, FULL = 1000, 1001, 1007, 1008
 def answer_offer(request: Request, subprotocols: Iterable[str] = ()) -> tuple[int, Headers, str]:
     """What the handshake comes to: 101 and the headers that accept it, or another status, its headers and the reason.
 
-    Of the subprotocols on offer the first that is one of `subprotocols` is taken. No extension is: messages are as they are.
+    Of the subprotocols on offer the first that is one of `subprotocols` is taken. No extension is: messages go as they
+    are.
     """
     known = set(subprotocols)
 

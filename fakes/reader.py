@@ -201,7 +201,7 @@ class RequestReader:
                 self.refuse(Refusal(400, f"malformed: {error}"))
 
     def _answered(self, rest: bytes) -> bytes:
-        """What of the bytes behind an offer is to be read at once: a WebSocket is left to whoever answers, if it can be."""
+        """What of the bytes behind an offer is read at once; whether they are a WebSocket's says whoever answers."""
         if not self._declined or not self._offers_websocket():
             return self._decline(rest)
         self._declined = False

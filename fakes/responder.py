@@ -157,9 +157,7 @@ class Responder:
         ask.random = Random(f"{self.weather.seed}/{self.fake.name}/{ask.canary}/{ask.attempt}")
         return ask
 
-    def _reply(
-        self, exchange: Exchange, request: Request, session: Session | None, refusal: Trouble | None
-    ) -> Reply:
+    def _reply(self, exchange: Exchange, request: Request, session: Session | None, refusal: Trouble | None) -> Reply:
         picked, now = pick(request, self.named), self.seconds()
         ask = self._ask(picked, session)
         ask.trouble = refusal or ask.trouble

@@ -70,7 +70,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Send a FIN, whatever the framing still owes; on a WebSocket behind a close frame, where there is a code for it."""
+    """Send a FIN, whatever the framing still owes; in a WebSocket session a close frame first, if it has a code."""
 
     code: int | None = None
     reason: str = ""

@@ -1,7 +1,8 @@
 """Server-sent events, written in every way that the standard allows, and with what it tells clients to ignore.
 
-These faults rewrite bodies of type `text/event-stream`; any other passes unchanged, and they have not bitten. A client
-that keeps to the standard shows the same text.
+These faults rewrite bodies of type `text/event-stream`; any other passes unchanged, and they have not bitten. In a
+WebSocket session there are no lines to be written in another way, but pings and unknown events. A client that keeps to
+the standard shows the same text.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from ..figures import Count
 from ..script import Op, Send
 from . import at_least, fault
-from .pieces import is_event_stream
+from .pieces import has_events, is_event_stream
 
 if TYPE_CHECKING:
     from ..ask import Ask
@@ -38,7 +39,7 @@ class Comments:
     def rewrite(self, script: Script, ask: Ask) -> Script:
         """The events, and comments between them."""
         comment = Send(b": " + self.text.encode() + b"\n\n", "comment")
-        return _between(script, self.every, lambda: comment)
+        return _between(list(script), self.every, lambda: comment, is_event_stream)
 
 
 @fault
@@ -54,7 +55,7 @@ class Pings:
 
     def rewrite(self, script: Script, ask: Ask) -> Script:
         """The events, and pings between them."""
-        return _between(script, self.every, lambda: ask.dialect.ping(ask))
+        return _between(list(script), self.every, lambda: ask.dialect.ping(ask), has_events)
 
 
 @fault
@@ -70,7 +71,7 @@ class UnknownEvents:
 
     def rewrite(self, script: Script, ask: Ask) -> Script:
         """The events, and unknown ones between them."""
-        return _between(script, self.every, lambda: ask.dialect.unknown_event(ask))
+        return _between(list(script), self.every, lambda: ask.dialect.unknown_event(ask), has_events)
 
 
 @fault
@@ -114,9 +115,10 @@ def _events(script: Script, change: Callable[[bytes], bytes]) -> Iterator[Op]:
     return (Send(change(op.data), op.part) if isinstance(op, Send) else op for op in ops)
 
 
-def _between(script: Script, every: Count, extra: Callable[[], Send | None]) -> Iterator[Op]:
-    ops = list(script)
-    counting, seen = is_event_stream(ops), 0
+def _between(
+    ops: list[Op], every: Count, extra: Callable[[], Send | None], possible: Callable[[list[Op]], bool]
+) -> Iterator[Op]:
+    counting, seen = possible(ops), 0
     for op in ops:
         if counting and isinstance(op, Send):
             seen += 1

@@ -44,6 +44,16 @@ def is_event_stream(ops: Sequence[Op]) -> bool:
     )
 
 
+def in_session(ops: Sequence[Op]) -> bool:
+    """Whether the script plays in a WebSocket session."""
+    return any(isinstance(op, Head) and header(op.headers, "upgrade") == "websocket" for op in ops)
+
+
+def has_events(ops: Sequence[Op]) -> bool:
+    """Whether the script's body is made of events, that others may be put between."""
+    return is_event_stream(ops) or in_session(ops)
+
+
 def break_at(ops: Sequence[Op], chunks: int) -> tuple[list[Op], list[Op]]:
     """The script in two: up to its `chunks`-th piece of text, and the rest.
 

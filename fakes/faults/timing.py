@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..figures import Count, Period, Seconds
 from ..script import Hang, Head, Op, Send, Wait
 from . import at_least, fault
-from .pieces import TEXT, break_at, is_event_stream, sliced
+from .pieces import TEXT, break_at, has_events, sliced
 from .spread import Spread, draw
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ class Stall:
     """Send nothing more after `chunks` pieces of text, and keep the connection open; a whole answer stops half-way.
 
     After `seconds` the answer goes on; None is for ever. With `heartbeat` the provider's keep-alive is sent that often
-    in the meantime (for an hour, where the stall is for ever): bytes flow and no text does. Only event streams have
-    one.
+    in the meantime (for an hour, where the stall is for ever): bytes flow and no text does. Only event streams
+    and sessions have one.
     """
 
     chunks: int = 3
@@ -94,7 +94,7 @@ class Stall:
         kept, rest = break_at(ops, self.chunks)
         if not rest:
             return ops
-        return [*kept, *self._pause(ask, is_event_stream(ops)), *(rest if self.seconds is not None else [Hang()])]
+        return [*kept, *self._pause(ask, has_events(ops)), *(rest if self.seconds is not None else [Hang()])]
 
     def _pause(self, ask: Ask, beating: bool) -> Iterator[Op]:
         left = self.seconds

@@ -158,15 +158,17 @@ class OpenAI(Speaker):
             return chat.answer(ask)
         if ask.route == "responses":
             return self.responses.answer(ask)
-        about = ask.about
         if ask.route == "batches.create":
-            script = self.batches.answer(ask, about)
+            script = self.batches.answer(ask, ask.about)
             ask.answer = replace(ask.answer, text="")
             return script
         ask.answer = replace(ask.answer, text="")  # nothing is said here that a caller would hear
-        if ask.route in self.sessions:
-            return offers.accept(ask, *self.session(ask).greeting(ask))
+        return self._manage(ask, ask.about)
+
+    def _manage(self, ask: Ask, about: str | None) -> Sequence[Op]:
         match ask.route.partition(".")[0]:
+            case _ if ask.route in self.sessions:
+                return offers.accept(ask, *self.session(ask).greeting(ask))
             case "responses":
                 return self.responses.manage(ask, about or "")
             case "embeddings":

@@ -40,8 +40,7 @@ def read(ask: Ask) -> None:
         raise Refused(Trouble("bad_request", why, status=status, headers=headers))
     if ask.route != "realtime":
         return
-    query = parse_qs(ask.request.query)
-    ask.model = (query.get("model") or query.get("deployment") or [None])[0]
+    ask.model = next(iter(parse_qs(ask.request.query).get("model", ())), None)
     if header(ask.request.headers, "openai-beta") is not None:
         raise Refused(Trouble("beta_shape"))
     if ask.model is None:

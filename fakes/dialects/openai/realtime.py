@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ...answer import count_tokens
 from ...ask import Trouble
-from ...script import Close, End, Head, Op, Send, Wait
+from ...script import Close, End, Head, Op, Send
 from ..reading import texts_of
 from ..refusing import Refused
 from ..saying import say
@@ -28,6 +29,7 @@ from .conversation import Conversation
 from .limits import request_id
 from .reading import IMAGE_TOKENS, TEXTS, tool_name
 from .realtime_checks import SILENT, check_item, check_session, check_settings
+from .realtime_settings import beginning, merged
 from .refusing import refuse_model
 from .validation import missing, of_type, refuse
 
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
     from ...ask import Ask, Request
     from . import OpenAI
 
-FINISHES = {"stop": "completed", "length": "max_output_tokens", "content_filter": "content_filter"}
-FINISHES |= {"tool_calls": "completed", "refusal": "completed"}
 CLIENT_EVENTS = (
     "session.update",
     "input_audio_buffer.append",
@@ -60,7 +60,7 @@ class Realtime(Session):
     route = "realtime.response"
     troubles = frozenset(troubles.TROUBLES)
     writing = frozenset({"realtime.response"})
-    finishes = MappingProxyType(FINISHES)
+    finishes = MappingProxyType(events.FINISHES)
 
     def __init__(self, provider: OpenAI, ask: Ask) -> None:
         self._provider = provider
@@ -69,7 +69,7 @@ class Realtime(Session):
         self._said = 0
         self._conversation = Conversation()
         self._conversation_id = hex_id(ask, "conv_", 21)
-        self._settings = _settings(ask)
+        self._settings = beginning(ask)
         self._active: str | None = None
 
     def key(self, request: Request) -> str | None:
@@ -78,7 +78,8 @@ class Realtime(Session):
 
     def greeting(self, ask: Ask) -> tuple[Send, ...]:
         """The settings with which the session begins."""
-        return (self._event("session.created", {"session": self._settings}),)
+        told = {"session": self._settings}
+        return (events.written(events.event_id(ask, "greeting"), "session.created", "opening", told),)
 
     # What the client says.
 
@@ -116,7 +117,7 @@ class Realtime(Session):
     def _update(self, event: Event) -> Iterator[Spoken]:
         if "session" not in event:
             raise missing("session")
-        self._settings = _merged(self._settings, check_session(event["session"], self._model))
+        self._settings = merged(self._settings, check_session(event["session"], self._model))
         yield "session.updated", {"session": self._settings}
 
     def _create(self, event: Event) -> Iterator[Spoken]:
@@ -184,11 +185,10 @@ class Realtime(Session):
         given = event.get("response") or {}
         settings = given if isinstance(given, dict) else {}
         ask.model, ask.stream = self._model, True
-        merged = {**self._settings, **{name: value for name, value in settings.items() if value is not None}}
-        items = merged.get("input")
+        body = {**self._settings, **{name: value for name, value in settings.items() if value is not None}}
+        items = body.get("input")
         context = self._conversation.items if items is None else self._resolved(items)
-        body = {**merged, "input": context, "metadata": settings.get("metadata")}
-        ask.body = body
+        ask.body = body = {**body, "input": context, "metadata": settings.get("metadata")}
         ask.texts = tuple(texts_of([body.get("instructions"), *context], TEXTS))
         ask.input_tokens = sum(map(count_tokens, ask.texts)) + IMAGE_TOKENS * json.dumps(context).count('"input_image"')
         tools = body.get("tools")
@@ -257,7 +257,7 @@ class Realtime(Session):
         if troubles.row(trouble).type != troubles.INVALID:
             conversation = self._conversation_for(ask)
             created = events.response(ask, conversation, "in_progress")
-            begun = events.written(_event_id(ask, 0), "response.created", "error", {"response": created})
+            begun = events.written(events.event_id(ask, 0), "response.created", "error", {"response": created})
             return (head, begun, self._failed(ask, error, 1), End())
         event = error_event(ask, error, _asked_by(ask))
         if status == 401:
@@ -283,14 +283,14 @@ class Realtime(Session):
 
     def unknown_event(self, ask: Ask) -> Send:
         """An event of a type that there is not."""
-        return events.written(_event_id(ask, "notice"), "response.notice", "comment", {})
+        return events.written(events.event_id(ask, "notice"), "response.notice", "comment", {})
 
     def cancelled(self, ask: Ask, said: bytes) -> tuple[Send, ...]:
         """What is open of a response is ended as it is, and the response says that the client has cancelled it."""
         conversation = self._conversation_for(ask)
         at = {"response_id": hex_id(ask, "resp_", 21)}
         told: list[events.Event] = []
-        kinds, item, done = _retold(said)
+        kinds, item, done = events.retold(said)
         if "response.created" not in kinds:
             created = events.response(ask, conversation, "in_progress")
             told.append(("response.created", "opening", {"response": created}))
@@ -313,7 +313,7 @@ class Realtime(Session):
         )
         told.append(("response.done", "finish", {"response": response}))
         return tuple(
-            events.written(_event_id(ask, "cancelled", number), kind, part, fields)
+            events.written(events.event_id(ask, "cancelled", number), kind, part, fields)
             for number, (kind, part, fields) in enumerate(told)
         )
 
@@ -335,7 +335,7 @@ class Realtime(Session):
             previous = self._conversation.before(output.item["id"]) if conversation else None
             if conversation is not None:
                 self._conversation.put(output.item)
-                ask.undo.append(lambda name=output.item["id"]: self._conversation.remove(name))
+                ask.undo.append(partial(self._conversation.remove, output.item["id"]))
             told += events.item_events(at, index, output, previous)
         response = events.response(
             ask,
@@ -347,7 +347,7 @@ class Realtime(Session):
         )
         told.append(("response.done", "finish", {"response": response}))
         told.append(("rate_limits.updated", "comment", events.limits(ask)))
-        return (Head(200, SPOKEN), *_paced(ask, told), End())
+        return (Head(200, SPOKEN), *events.paced(ask, told), End())
 
     def _failed(self, ask: Ask, error: dict[str, Any], number: int) -> Send:
         told = {name: error[name] for name in ("type", "code", "message") if error[name] is not None}
@@ -358,7 +358,7 @@ class Realtime(Session):
             status_details={"type": "failed", "error": told},
             usage=events.usage(ask, 0),
         )
-        return events.written(_event_id(ask, "failed", number), "response.done", "error", {"response": response})
+        return events.written(events.event_id(ask, "failed", number), "response.done", "error", {"response": response})
 
     def _conversation_for(self, ask: Ask) -> str | None:
         body = ask.body if isinstance(ask.body, dict) else {}
@@ -367,11 +367,7 @@ class Realtime(Session):
 
 def error_event(ask: Ask, error: dict[str, Any], cause: str | None = None) -> Send:
     """An error as an event; `cause` is what the client has called the event that has caused it."""
-    return events.written(_event_id(ask, "error"), "error", "error", {"error": {**error, "event_id": cause}})
-
-
-def _event_id(ask: Ask, *salt: object) -> str:
-    return hex_id(ask, "event_", 21, *salt)
+    return events.written(events.event_id(ask, "error"), "error", "error", {"error": {**error, "event_id": cause}})
 
 
 def _own_id(event: Event) -> str | None:
@@ -385,86 +381,3 @@ def _asked_by(ask: Ask) -> str | None:
     except Unreadable:
         return None
     return _own_id(event) if isinstance(event, dict) else None
-
-
-def _paced(ask: Ask, told: Sequence[events.Event]) -> Iterator[Op]:
-    for number, (kind, part, fields) in enumerate(told):
-        if part == "delta":
-            yield Wait(ask.answer.pace.between)
-        yield events.written(_event_id(ask, number), kind, part, fields)
-
-
-def _retold(said: bytes) -> tuple[set[str], dict[str, Any] | None, list[dict[str, Any]]]:
-    """What a part of a response has told: the kinds of its events, the item that is open as far as it came, those done."""
-    kinds: set[str] = set()
-    item: dict[str, Any] | None = None
-    done: list[dict[str, Any]] = []
-    for line in said.split(b"\n"):
-        try:
-            event = json.loads(line.removeprefix(b"data: ")) if line.startswith(b"data: ") else {}
-        except ValueError:
-            event = {}
-        kinds.add(event.get("type", ""))
-        match event:
-            case {"type": "response.output_item.added", "item": dict(added)}:
-                item = {**added, "status": "incomplete"}
-            case {"type": "response.content_part.added"} if item is not None:
-                item["content"] = [{"type": "output_text", "text": ""}]
-            case {"type": "response.output_text.delta", "delta": str(delta)} if item is not None and item["content"]:
-                item["content"][0]["text"] += delta
-            case {"type": "response.function_call_arguments.delta", "delta": str(delta)} if item is not None:
-                item["arguments"] += delta
-            case {"type": "response.output_item.done", "item": dict(whole)}:
-                done.append(whole)
-                item = None
-    if item is not None and item["type"] == "message" and not item["content"]:
-        item["content"] = [{"type": "output_text", "text": ""}]
-    return kinds, item, done
-
-
-def _merged(settings: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
-    """Settings with those of an update in their place, table by table, as the API gives them back."""
-    merged = dict(settings)
-    for name, value in update.items():
-        both = isinstance(value, dict) and isinstance(merged.get(name), dict)
-        merged[name] = _merged(merged[name], value) if both else value
-    return merged
-
-
-def _settings(ask: Ask) -> dict[str, Any]:
-    """The settings with which a session begins: those of the API, but for the modality."""
-    audio = {"type": "audio/pcm", "rate": 24000}
-    listening = {
-        "type": "server_vad",
-        "threshold": 0.5,
-        "prefix_padding_ms": 300,
-        "silence_duration_ms": 200,
-        "idle_timeout_ms": None,
-        "create_response": True,
-        "interrupt_response": True,
-    }
-    return {
-        "type": "realtime",
-        "object": "realtime.session",
-        "id": hex_id(ask, "sess_", 21),
-        "model": ask.model,
-        "output_modalities": ["text"],
-        "instructions": "",
-        "tools": [],
-        "tool_choice": "auto",
-        "max_output_tokens": "inf",
-        "tracing": None,
-        "truncation": "auto",
-        "prompt": None,
-        "expires_at": int(ask.now + SECONDS),
-        "audio": {
-            "input": {
-                "format": audio,
-                "transcription": None,
-                "noise_reduction": None,
-                "turn_detection": listening,
-            },
-            "output": {"format": audio, "voice": "alloy", "speed": 1.0},
-        },
-        "include": None,
-    }

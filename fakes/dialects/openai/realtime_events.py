@@ -13,11 +13,12 @@ rate_limits.updated                             of tokens alone, as captured
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...script import Send
+from ...script import Op, Send, Wait
 from ..wire import hex_id, json_bytes, sse, text_id
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..saying import Said
 
 REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
+FINISHES = {"stop": "completed", "tool_calls": "completed", "refusal": "completed", **REASONS}
 Event = tuple[str, str, dict[str, Any]]
 """Type, the part of the answer it is, and its own fields."""
 
@@ -40,6 +42,19 @@ class Output:
 def written(event_id: str, kind: str, part: str, fields: dict[str, Any]) -> Send:
     """One event."""
     return sse(json_bytes({"type": kind, "event_id": event_id, **fields}), part)
+
+
+def event_id(ask: Ask, *salt: object) -> str:
+    """The identifier of an event of a response."""
+    return hex_id(ask, "event_", 21, *salt)
+
+
+def paced(ask: Ask, told: Sequence[Event]) -> Iterator[Op]:
+    """The events of a response, at the answer's pace."""
+    for number, (kind, part, fields) in enumerate(told):
+        if part == "delta":
+            yield Wait(ask.answer.pace.between)
+        yield written(event_id(ask, number), kind, part, fields)
 
 
 def outputs(ask: Ask, said: Said) -> list[Output]:
@@ -157,3 +172,31 @@ def limits(ask: Ask) -> dict[str, Any]:
         "reset_seconds": round(tokens.reset, 3),
     }
     return {"rate_limits": [left]}
+
+
+def retold(said: bytes) -> tuple[set[str], dict[str, Any] | None, list[dict[str, Any]]]:
+    """What a part of a response has told: the kinds of its events, the item that is open, and those that are done."""
+    kinds: set[str] = set()
+    item: dict[str, Any] | None = None
+    done: list[dict[str, Any]] = []
+    for line in said.split(b"\n"):
+        try:
+            event = json.loads(line.removeprefix(b"data: ")) if line.startswith(b"data: ") else {}
+        except ValueError:
+            event = {}
+        kinds.add(event.get("type", ""))
+        match event:
+            case {"type": "response.output_item.added", "item": dict(added)}:
+                item = {**added, "status": "incomplete"}
+            case {"type": "response.content_part.added"} if item is not None:
+                item["content"] = [{"type": "output_text", "text": ""}]
+            case {"type": "response.output_text.delta", "delta": str(delta)} if item is not None and item["content"]:
+                item["content"][0]["text"] += delta
+            case {"type": "response.function_call_arguments.delta", "delta": str(delta)} if item is not None:
+                item["arguments"] += delta
+            case {"type": "response.output_item.done", "item": dict(whole)}:
+                done.append(whole)
+                item = None
+    if item is not None and item["type"] == "message" and not item["content"]:
+        item["content"] = [{"type": "output_text", "text": ""}]
+    return kinds, item, done

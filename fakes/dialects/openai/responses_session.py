@@ -17,6 +17,7 @@ from ..refusing import Refused
 from ..session import SPOKEN, Heard, Session
 from ..wire import Unreadable, json_bytes, json_value, sse
 from . import limits, troubles
+from .realtime_events import FINISHES
 from .refusing import check_window, read_body
 from .responses import Kept
 from .validation import of_type, one_of, refuse
@@ -38,6 +39,7 @@ class ResponsesSession(Session):
     route = "responses"
     troubles = frozenset(troubles.TROUBLES)
     writing = frozenset({"responses"})
+    finishes = MappingProxyType(FINISHES)
     closed_lists = frozenset({"service_tier", "truncation"})
 
     def __init__(self, provider: OpenAI, ask: Ask) -> None:
@@ -45,7 +47,6 @@ class ResponsesSession(Session):
         self._handshake = ask
         self._lanes: set[str] = set()
         self._kept = Kept()
-        self.finishes = MappingProxyType(dict(provider.finishes))  # type: ignore[misc]  # as its provider has them
 
     def key(self, request: Request) -> str | None:
         """The key that the handshake has brought."""
