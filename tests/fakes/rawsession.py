@@ -35,6 +35,8 @@ class Frame:
     opcode: int
     data: bytes
     last: bool = True
+    size: int = field(default=0, compare=False)
+    """Of all of it, as it came."""
 
 
 def frame(opcode: int, data: bytes, *, last: bool = True) -> bytes:
@@ -58,7 +60,7 @@ def frames(data: bytes) -> Iterator[Frame]:
             size, at = int.from_bytes(data[2 : 2 + width], "big"), 2 + width
         if len(data) < at + size:
             return
-        yield Frame(data[0] & 0x0F, data[at : at + size], bool(data[0] & 0x80))
+        yield Frame(data[0] & 0x0F, data[at : at + size], bool(data[0] & 0x80), at + size)
         data = data[at + size :]
 
 
@@ -163,15 +165,19 @@ class RawSession:
 
     async def hear(self, *until: str, silence: float = PATIENCE_SECONDS) -> Told:
         """Listen until an event of one of these types has come, the connection ends, or nothing comes for so long."""
-        told = Told(Heard(data=self._data))
+        told, at, looked = Told(Heard(data=self._data)), 0, 0
         while True:
-            told.frames = list(frames(told.heard.data))
-            if told.heard.how or (until and set(until) & set(told.kinds)):
-                break
+            for each in frames(told.heard.data[at:]):
+                told.frames.append(each)
+                at += each.size
+                if until and each.last and each.opcode < CLOSE and set(until) & set(told.kinds[looked:]):
+                    # What has come behind the event belongs to what is heard next.
+                    self._data = told.heard.data[at:]
+                    return told
+            looked = len(told.kinds)
+            if told.heard.how:
+                return told
             await self._more(told.heard, silence)
-        # What has come behind the event belongs to what is heard next.
-        self._data = b""
-        return told
 
     async def ask(self, text: str = f"say it [bo:{CANARY}]", **response: Any) -> None:
         """Ask a Realtime session for a response to a text."""
@@ -195,6 +201,7 @@ class RawSession:
     async def _more(self, heard: Heard, silence: float = PATIENCE_SECONDS) -> Heard:
         piece = await self.raw.read(silence)
         heard.how = piece if isinstance(piece, str) else ""
+        self._data = b""
         heard.data += piece if isinstance(piece, bytes) else b""
         return heard
 

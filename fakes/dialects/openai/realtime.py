@@ -189,7 +189,7 @@ class Realtime(Session):
         items = body.get("input")
         context = self._conversation.items if items is None else self._resolved(items)
         ask.body = body = {**body, "input": context, "metadata": settings.get("metadata")}
-        ask.texts = tuple(texts_of([body.get("instructions"), *context], TEXTS))
+        ask.texts = tuple(text for text in texts_of([body.get("instructions"), *context], TEXTS) if text)
         ask.input_tokens = sum(map(count_tokens, ask.texts)) + IMAGE_TOKENS * json.dumps(context).count('"input_image"')
         tools = body.get("tools")
         if isinstance(tools, list) and tools:
