@@ -12,7 +12,7 @@ which is what the meter and the checks go by.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ..ask import Ask
@@ -107,4 +107,4 @@ def turn(request: Request, message: str) -> Request:
     """A client's event as a request; what belongs to its handshake alone is not repeated."""
     once = {"accept-encoding", "x-brownout-fault"}
     headers = tuple(pair for pair in request.headers if pair[0] not in once)
-    return type(request)(request.method, request.path, request.query, headers, message.encode("utf-8", "replace"))
+    return replace(request, headers=headers, body=message.encode("utf-8", "replace"))

@@ -190,8 +190,9 @@ class RawSession:
         )
         await self.send({"type": "response.create", **({"response": response} if response else {})})
 
-    async def create(self, text: str = f"say it [bo:{CANARY}]", **more: Any) -> None:
-        """Ask a Responses session for a response to a text."""
+    async def create(self, **more: Any) -> None:
+        """Ask a Responses session for a response."""
+        text = f"say it [bo:{CANARY}]"
         await self.send({"type": "response.create", "model": self.server.fake.model, "input": text, **more})
 
     def close(self) -> None:
