@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ...script import Close, End, Head, Op, Send, header
+from ...script import Close, End, Head, Headers, Op, Send, header
 from ..refusing import Refused
 from ..session import SPOKEN, Heard, Session
 from ..wire import Unreadable, json_bytes, json_value, sse
@@ -111,18 +111,20 @@ class ResponsesSession(Session):
 
     def carried(self, before: list[Op], after: list[Op]) -> list[Op]:
         """The hints of a refusal's head are in the error that it is; nothing else of a head is."""
-        head = next((op for op in after if isinstance(op, Head)), None)
         first = next((op for op in after if isinstance(op, Send)), None)
         carried = super().carried(before, after)
-        if head is None or first is None or first.part != "error" or carried is before:
+        if first is None or first.part != "error" or carried is before:
             return carried
-        hints = tuple((name, value) for name in HINTS if (value := header(head.headers, name)) is not None)
-        told = json_value(first.data.removeprefix(b"data: ").strip())
-        told["error"].pop("headers", None)
-        told["error"] |= {"headers": dict(hints)} if hints else {}
-        heard = sse(json_bytes(told), "error")
+        hints, told = _hints(after), _whole(first)
+        if told is None:
+            # In pieces already: it tells of what it has told of before.
+            hints, heard = _hints(before), first
+        else:
+            told["error"].pop("headers", None)
+            told["error"] |= {"headers": dict(hints)} if hints else {}
+            heard = sse(json_bytes(told), "error")
         return [
-            Head(op.status, (*SPOKEN, *hints)) if isinstance(op, Head) else heard if op == first else op
+            Head(op.status, (*SPOKEN, *hints)) if isinstance(op, Head) else heard if op is first else op
             for op in carried
         ]
 
@@ -185,6 +187,20 @@ def _spoken(script: Sequence[Op], lane: str | None) -> Iterator[Op]:
 def _value(event: Send) -> dict[str, Any]:
     told: dict[str, Any] = json_value(event.data.partition(b"data: ")[2].strip())
     return told
+
+
+def _whole(event: Send) -> dict[str, Any] | None:
+    """The error in a piece of a script; None where it holds another amount of it than all."""
+    try:
+        told = _value(event)
+    except Unreadable:
+        return None
+    return told if isinstance(told, dict) and isinstance(told.get("error"), dict) else None
+
+
+def _hints(ops: Sequence[Op]) -> Headers:
+    head = next((op for op in ops if isinstance(op, Head)), Head(0))
+    return tuple((name, value) for name in HINTS if (value := header(head.headers, name)) is not None)
 
 
 def _in_lane(told: dict[str, Any], lane: str | None) -> dict[str, Any]:

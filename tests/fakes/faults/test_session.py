@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from rawsession import CONT, PING, REALTIME, RESPONSES, TEXT, RawSession, Told, answers, session
-from rawsocket import CANARY, QUICK
+from compositions import compositions
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rawsession import (
+    CONT,
+    MODEL,
+    NONCE,
+    PING,
+    REALTIME,
+    RESPONSES,
+    TEXT,
+    RawSession,
+    Told,
+    answers,
+    frames,
+    messages,
+    realtime_fake,
+    session,
+)
+from rawsocket import CANARY, QUICK, SteadyDate
 from scripted import until
 
 from brownout.fakes.answer import Answer, Pace
-from brownout.fakes.faults import AnyFault, load
+from brownout.fakes.ask import Request
+from brownout.fakes.dialects.session import turn
+from brownout.fakes.faults import AnyFault, Fault, load
 from brownout.fakes.faults.answers import NoChoices, NoText, NullContent, StopReason
 from brownout.fakes.faults.body import EmptyBody, ErrorInOk, HalfBody, HtmlPage, MalformedJson
 from brownout.fakes.faults.compression import Compressed
@@ -55,10 +76,14 @@ from brownout.fakes.faults.stream import (
 )
 from brownout.fakes.faults.timing import Drip, Latency, Stall
 from brownout.fakes.journal import Exchange
+from brownout.fakes.messages import Outgoing
+from brownout.fakes.responder import Responder
+from brownout.fakes.script import LAST, End, Head, Op, Send, Wait
+from brownout.fakes.weather import Weather, always
 
 SOON = 0.15
 PATHS = {"realtime": REALTIME, "responses": RESPONSES}
-LAST = {REALTIME: "rate_limits.updated", RESPONSES: "response.completed"}
+FINAL = {REALTIME: "rate_limits.updated", RESPONSES: "response.completed"}
 DONE = {REALTIME: "response.done", RESPONSES: "response.completed"}
 WHOLE = " ".join(f"{CANARY}-{number}" for number in range(1, 7))
 UNICODE = Answer(words=6, unicode=True, pace=Pace(0.0, 0.0))
@@ -90,13 +115,13 @@ def meet(
     async def asking() -> Met:
         async with session(*faults, path=path, answer=answer) as raw:
             await _ask(raw, path)
-            told = await raw.hear(*(() if to_its_end else (LAST[path], "error")), silence=silence)
+            told = await raw.hear(*(() if to_its_end else (FINAL[path], "error")), silence=silence)
             exchange = answers(raw.server)[0]
             again = None
             if told.heard.how in ("", "silence") and exchange.script[-1:] != ["hang"]:
                 raw.server.weather = type(raw.server.weather)()
                 await _ask(raw, path)
-                again = await raw.hear(LAST[path])
+                again = await raw.hear(FINAL[path])
             raw.close()
             await until(lambda: not raw.server.connections)
             return Met(told, exchange, again)
@@ -503,6 +528,47 @@ def test_what_only_http_can_carry_changes_nothing(fault: AnyFault, path: str) ->
     met = meet(fault, path=path)
 
     assert (WHOLE, (), True) == (met.told.words, met.exchange.faults, met.exchange.sent_whole)
+
+
+def played(path: str, composed: list[Fault], seed: int) -> tuple[list[Op], Exchange]:
+    """The script of an answer in a session, and its journal entry."""
+    weather = Weather((always(*composed),) if composed else (), seed=seed)
+    responder = Responder(realtime_fake(), clock=SteadyDate(), weather=weather)
+    responder.answer = Answer(words=6, unicode=True, pace=Pace(0.5, 0.25))
+    target, _, query = path.partition("?")
+    key = ("authorization", f"Bearer {responder.fake.keys[0]}")
+    headers = (key, ("upgrade", "websocket"), ("connection", "upgrade"), ("sec-websocket-version", "13"))
+    offer = Request("GET", target, query, (*headers, ("sec-websocket-key", NONCE)), b"", websocket=True)
+    opened = responder.dialect.read(offer, responder.fake)
+    assert opened.trouble is None
+    exchange, said = responder.open(1, 0), {"type": "response.create", "model": MODEL, "input": "x", "response": {}}
+    event = json.dumps({name: said[name] for name in said if (name == "response") != (path == RESPONSES)})
+    reply = responder.reply(exchange, turn(offer, event), responder.dialect.session(opened))
+    ops = list(reply.script)
+    assert not exchange.error
+    return ops, exchange
+
+
+@each_session
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(composed=compositions(), seed=st.integers(0, 2**31))
+def test_any_composition_is_frames(path: str, composed: list[Fault], seed: int) -> None:
+    """
+    The script has one end, finite waits and at most one head; what it says are frames that any client can read; the
+    same seed says the same, and the journal names a fault where the script is not the fair one.
+    """
+    ops, exchange = played(path, composed, seed)
+    outgoing = Outgoing()
+    data = b"".join(outgoing.feed(op.data) for op in ops if isinstance(op, Send))
+    came = list(frames(data + (outgoing.finish() if isinstance(ops[-1], End) else b"")))
+
+    assert [len(ops) - 1] == [number for number, op in enumerate(ops) if isinstance(op, LAST)]
+    assert sum(isinstance(op, Head) for op in ops) <= 1
+    assert all(math.isfinite(op.seconds) and op.seconds >= 0 for op in ops if isinstance(op, Wait))
+    assert sum(each.size for each in came) >= len(data)
+    assert list(messages(came)) or not came or not isinstance(ops[-1], End)
+    assert ops == played(path, composed, seed)[0]
+    assert exchange.faults or ops == played(path, [], seed)[0]
 
 
 def test_every_fault_is_certified_in_a_session() -> None:
