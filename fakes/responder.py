@@ -125,10 +125,9 @@ class Responder:
         exchange.request_headers = mask.headers(request.headers)
         exchange.request_body = mask.text(request.body.decode("utf-8", "replace"))
 
-    def overheard(self, exchange: Exchange, text: str) -> None:
-        """A client has said something in a session and asks no answer for it: it enters the body of its exchange."""
-        exchange.request_body += ("\n" if exchange.request_body else "") + self._mask.text(text)
-        exchange.bytes_in += len(text.encode("utf-8", "replace"))
+    def masked(self, text: str) -> str:
+        """What a client has said, without secrets."""
+        return self._mask.text(text)
 
     def settle(self, exchange: Exchange, reply: Reply) -> None:
         """An exchange is over: what it cost."""

@@ -3,8 +3,8 @@
 The handshake is a request like any other, with an exchange of its own, and once its 101 has left the connection is a
 `WebSocket`. From then on the journal has
 
-- one exchange for the session, that of the handshake: it ends with the connection, its body is whatever the client has
-  said but asked no answer for, one message a line, and its pieces are what the session has said to that;
+- one exchange for the session, that of the handshake: it ends with the connection, its body is then whatever the client
+  has said but asked no answer for, one message a line, and its pieces are what the session has said to that;
 - one exchange for each answer that the client has asked for (`response.create`): ask, canary, attempt, faults, tokens,
   micro-dollars, the times of every piece. Its body is the event. Its status is what HTTP would have had for it, from
   the moment on in which the first byte of it has left; it has the headers that an error event carries, and no others.
@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 from .dialects.session import SECONDS, SPOKEN, Session, turn
 from .journal import Piece
-from .messages import FULL, GOING_AWAY, NORMAL, Incoming, Outgoing, close_frame
+from .messages import FULL, GOING_AWAY, MAX_MESSAGE_BYTES, NORMAL, Incoming, Outgoing, close_frame
 from .messages import message as message_of
 from .player import Player
 from .responder import Reply
@@ -129,6 +129,7 @@ class WebSocket(asyncio.Protocol):
         self._waiting: deque[tuple[Exchange, Request]] = deque()
         self._unanswered: list[Exchange] = []
         self._unsaid: deque[tuple[Exchange, Send]] = deque()
+        self._overheard: list[str] = []
         self._player: SessionPlayer | None = None
         self._reply = Reply(())
         self._paused = self._retired = self._leaving = self._gone = False
@@ -201,7 +202,7 @@ class WebSocket(asyncio.Protocol):
         if heard.asks:
             self._asked(text, heard.refusal)
         else:
-            self._server.overheard(self._exchange, text)
+            self._overhear(text)
         if player is not None and player.hangs:
             return
         for event in heard.said:
@@ -210,6 +211,12 @@ class WebSocket(asyncio.Protocol):
             self._cancel(player)
         if heard.close is not None:
             self._close(heard.close)
+
+    def _overhear(self, text: str) -> None:
+        """Keep what is no ask for the body of the session's exchange."""
+        self._exchange.bytes_in += len(text.encode("utf-8", "replace"))
+        if self._exchange.bytes_in <= MAX_MESSAGE_BYTES:
+            self._overheard.append(self._server.masked(text))
 
     def _asked(self, text: str, refusal: Trouble | None) -> None:
         exchange = self._server.open(self.arrival.connection, self.arrival.accepted)
@@ -336,23 +343,27 @@ class WebSocket(asyncio.Protocol):
     def _left(self, how: str) -> None:
         """Nothing more will be said here."""
         self._timer.cancel()
-        under_way = [self._exchange, *self._unanswered]
         for exchange, request in self._waiting:
             self._server.read(exchange, request, self._session)
-            under_way.append(exchange)
-        self._waiting.clear()
+            self._unanswered.append(exchange)
         player, self._player = self._player, None
+        # A client that closes its session in the middle of an answer has left that answer.
+        of_answers = "client_left" if how == "complete" else how
         if player is not None:
-            # A client that closes its session in the middle of an answer has left that answer.
-            player.abandon("client_left" if how == "complete" else how)
-            under_way.append(player.exchange)
-        for exchange in under_way:
-            if exchange.ended and exchange is self._exchange:
-                continue
-            if how in {"client_left", "complete"} and exchange is not self._exchange:
-                exchange.client_closed = self._server.elapsed()
-                exchange.ended = exchange.ended or "client_left"
-            exchange.ended = exchange.ended or how
-            exchange.finished = exchange.finished or self._server.elapsed()
+            player.abandon(of_answers)
+            self._unanswered.append(player.exchange)
+        for exchange in self._unanswered:
+            self._end(exchange, of_answers)
+        if not self._exchange.ended:
+            self._exchange.request_body = "\n".join(self._overheard)
+            self._end(self._exchange, how)
+        self._waiting.clear()
+        self._unanswered.clear()
         if player is not None:
             self._server.settle(player.exchange, self._reply)
+
+    def _end(self, exchange: Exchange, how: str) -> None:
+        if how == "client_left":
+            exchange.client_closed = self._server.elapsed()
+        exchange.ended = exchange.ended or how
+        exchange.finished = exchange.finished or self._server.elapsed()

@@ -461,6 +461,29 @@ class TestTalk:
 
         run(talk())
 
+    def test_a_client_that_does_not_read_is_dropped(self, run: Run) -> None:
+        """
+        What it has asked for and leaves unread must not fill the memory.
+        """
+
+        async def talk() -> None:
+            async with session() as raw:
+                settings = {"type": "realtime", "instructions": "x" * 200_000}
+                event = frame(TEXT, json.dumps({"type": "session.update", "session": settings}).encode())
+                for _ in range(100):
+                    if raw.server.journal[0].ended:
+                        break
+                    try:
+                        await raw.raw.send(event)
+                    except ConnectionError:
+                        break
+                await until(lambda: raw.server.journal[0].ended)
+                assert "closed" == raw.server.journal[0].ended
+                assert "does not read" in raw.server.journal[0].error
+                assert await alive(raw.server)
+
+        run(talk())
+
     def test_an_hour_is_the_most(self) -> None:
         """
         Then the session says that it is over, and leaves.
