@@ -42,10 +42,12 @@ class Frame:
 def frame(opcode: int, data: bytes, *, last: bool = True) -> bytes:
     """A client's frame, masked."""
     size = len(data)
-    length = bytes([0x80 | size]) if size < 126 else bytes([0xFE]) + size.to_bytes(2, "big")
-    if size > 0xFFFF:
-        length = bytes([0xFF]) + size.to_bytes(8, "big")
-    masked = bytes(byte ^ MASK[at % 4] for at, byte in enumerate(data))
+    if size < 126:
+        length = bytes([0x80 | size])
+    else:
+        length = bytes([0xFE]) + size.to_bytes(2, "big") if size <= 0xFFFF else bytes([0xFF]) + size.to_bytes(8, "big")
+    mask = (MASK * (size // 4 + 1))[:size]
+    masked = (int.from_bytes(data, "big") ^ int.from_bytes(mask, "big")).to_bytes(size, "big")
     return bytes([(0x80 if last else 0) | opcode]) + length + MASK + masked
 
 
