@@ -209,6 +209,11 @@ class RawSession:
         return heard
 
 
+def where(url: str) -> dict[str, Any]:
+    """What tells an official client, of any generation, where the provider is and to try only once."""
+    return {"base_url": url, "websocket_base_url": url.replace("http://", "ws://"), "max_retries": 0}
+
+
 def realtime_fake(**more: Any) -> Fake:
     """A fake that serves Realtime."""
     return Fake(model=MODEL, **more)

@@ -35,6 +35,7 @@ UNKNOWN_TO_THE_CLIENT = {
     "Response": {"store"},
     "ResponseFunctionCallArgumentsDoneEvent": {"name"},  # client 3.x
     "ResponseFunctionCallArgumentsWsDone": {"name"},
+    "Error": {"message"},  # of a Realtime response that failed: client 3.x knows it
     "ChatMessageStartEventDeltaMessage": {"content", "tool_plan", "tool_calls", "citations"},  # Cohere's
     "RealtimeSessionCreateRequest": {"id", "object", "expires_at"},  # as which the client reads what a session is
 }

@@ -7,7 +7,7 @@ import json
 
 import pytest
 from openai import AsyncOpenAI
-from rawsession import MODEL, RawSession, answers
+from rawsession import MODEL, RawSession, answers, where
 from rawsocket import CANARY, QUICK, chat
 
 from brownout.fakes.fake import Fake
@@ -92,7 +92,7 @@ def test_the_official_client() -> None:
     async def talk() -> None:
         server = await azure()
         async with (
-            AsyncOpenAI(base_url=f"{server.url}/openai/v1", api_key=KEY, max_retries=0) as client,
+            AsyncOpenAI(api_key=KEY, **where(f"{server.url}/openai/v1")) as client,
             client.realtime.connect(model=MODEL) as connection,
         ):
             await connection.response.create(response={"instructions": f"say it [bo:{CANARY}]"})

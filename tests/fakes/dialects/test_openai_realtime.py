@@ -12,7 +12,7 @@ import pytest
 import strict
 from openai import AsyncOpenAI, OpenAI
 from openai.types.realtime import RealtimeServerEvent
-from rawsession import MODEL, RawSession, answers, realtime_fake, session
+from rawsession import MODEL, RawSession, answers, realtime_fake, session, where
 from rawsocket import CANARY, QUICK
 from speaking import billed, serving
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
@@ -386,7 +386,7 @@ async def official(*rules: Rule, answer: Answer = QUICK) -> AsyncIterator[tuple[
     server.answer = answer
     await server.start()
     try:
-        async with AsyncOpenAI(base_url=server.url, api_key=server.fake.keys[0], max_retries=0) as client:
+        async with AsyncOpenAI(api_key=server.fake.keys[0], **where(server.url)) as client:
             yield server, client
     finally:
         await server.stop()
@@ -432,7 +432,7 @@ class TestOfficialClient:
         The client that blocks, too; it leaves with a close frame, and the session is over properly.
         """
         with serving(realtime_fake()) as server:
-            client = OpenAI(base_url=server.url, api_key=server.fake.keys[0], max_retries=0)
+            client = OpenAI(api_key=server.fake.keys[0], **where(server.url))
             with client.realtime.connect(model=MODEL) as connection:
                 connection.conversation.item.create(item=MESSAGE)  # type: ignore[arg-type]  # a plain table
                 connection.response.create()
@@ -456,7 +456,7 @@ class TestOfficialClient:
 
         async def talk() -> None:
             async with official() as (server, _):
-                client = AsyncOpenAI(base_url=server.url, api_key="sk-wrong-0123456789abcdef", max_retries=0)
+                client = AsyncOpenAI(api_key="sk-wrong-0123456789abcdef", **where(server.url))
                 async with client.realtime.connect(model=MODEL) as connection:
                     event = await connection.recv()
                     assert event.type == "error"

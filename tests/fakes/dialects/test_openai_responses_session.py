@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import strict
 from openai import AsyncOpenAI, OpenAI
-from openai.types.responses import ResponsesServerEvent
 from rawsession import RESPONSES, RawSession, answers, session
 from rawsocket import CANARY, QUICK
 from response_shapes import SHAPES
@@ -23,6 +22,9 @@ from brownout.fakes.faults.replies import RateLimited
 from brownout.fakes.script import Script
 from brownout.fakes.server import FakeServer
 
+ResponsesServerEvent = pytest.importorskip(
+    "openai.types.responses.responses_server_event", reason="this generation of the client has no such sessions"
+).ResponsesServerEvent
 ENDS = ("response.completed", "response.incomplete", "error")
 WHOLE = QUICK.whole(CANARY)
 
