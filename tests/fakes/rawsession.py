@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rawsocket import CANARY, PATIENCE_SECONDS, QUICK, Heard, RawSocket
+from virtual import FAR_SECONDS, VirtualClock
 
 from brownout.fakes.answer import Answer
 from brownout.fakes.clock import Clock
@@ -136,6 +137,8 @@ class RawSession:
     def __init__(self, server: FakeServer) -> None:
         self.server = server
         self.raw = RawSocket(server.port, server.clock)
+        # In virtual time so far that the loop looks twice before it jumps there.
+        self.patience = 2 * FAR_SECONDS if isinstance(server.clock, VirtualClock) else PATIENCE_SECONDS
         self._data = b""
 
     async def offer(self, path: str = REALTIME, headers: str | None = None, nonce: str = NONCE) -> Heard:
@@ -165,7 +168,7 @@ class RawSession:
         )
         await self.raw.send(sent)
 
-    async def hear(self, *until: str, silence: float = PATIENCE_SECONDS) -> Told:
+    async def hear(self, *until: str, silence: float | None = None) -> Told:
         """Listen until an event of one of these types has come, the connection ends, or nothing comes for so long."""
         told, at, looked = Told(Heard(data=self._data)), 0, 0
         while True:
@@ -201,8 +204,8 @@ class RawSession:
         """Leave without a word."""
         self.raw.close()
 
-    async def _more(self, heard: Heard, silence: float = PATIENCE_SECONDS) -> Heard:
-        piece = await self.raw.read(silence)
+    async def _more(self, heard: Heard, silence: float | None = None) -> Heard:
+        piece = await self.raw.read(self.patience if silence is None else silence)
         heard.how = piece if isinstance(piece, str) else ""
         self._data = b""
         heard.data += piece if isinstance(piece, bytes) else b""

@@ -97,13 +97,13 @@ class TestJournal:
     @pytest.mark.parametrize(
         ("leave", "ended"), [("close", "complete"), ("fin", "client_left"), ("reset", "client_left")]
     )
-    def test_a_client_that_leaves_in_an_answer(self, run: Run, leave: str, ended: str) -> None:
+    def test_a_client_that_leaves_in_an_answer(self, leave: str, ended: str) -> None:
         """
         The answer is one that its client has left, billed by what had come; the session is over, whoever ended it.
         """
 
         async def talk() -> None:
-            async with session(answer=SLOW) as raw:
+            async with session(answer=SLOW, clock=virtual.VirtualClock()) as raw:
                 await raw.ask()
                 await raw.hear("response.output_text.delta")
                 if leave == "close":
@@ -119,7 +119,7 @@ class TestJournal:
             assert answer.client_closed is not None
             assert 0 < answer.output_tokens < 14
 
-        run(talk())
+        virtual.run(talk())
 
     def test_a_key_among_the_subprotocols_is_no_secret_kept_badly(self, run: Run) -> None:
         """
@@ -300,48 +300,48 @@ class TestHandshakes:
 
 
 class TestTalk:
-    def test_pings_are_answered_in_every_state(self, run: Run) -> None:
+    def test_pings_are_answered_in_every_state(self) -> None:
         """
         Idle, within an answer and while it hangs.
         """
 
         async def talk() -> None:
-            async with session(HangBeforeHeaders()) as raw:
+            async with session(HangBeforeHeaders(), clock=virtual.VirtualClock()) as raw:
                 await raw.raw.send(frame(PING, b"idle"))
                 await raw.ask()
                 await raw.hear("conversation.item.done")
                 await raw.raw.send(frame(PING, b"hung"))
                 await raw.send({"type": "session.update", "session": {"type": "realtime"}})
-                came = await raw.hear(silence=0.1)
+                came = await raw.hear()
                 assert [b"hung"] == [each.data for each in came.frames if each.opcode == PONG]
                 assert ([], "silence") == (came.kinds, came.heard.how)
 
-        run(talk())
+        virtual.run(talk())
 
-    def test_an_ask_while_all_hangs_is_in_the_journal(self, run: Run) -> None:
+    def test_an_ask_while_all_hangs_is_in_the_journal(self) -> None:
         """
         It counts as an attempt and is never answered.
         """
 
         async def talk() -> None:
-            async with session(HangBeforeHeaders()) as raw:
+            async with session(HangBeforeHeaders(), clock=virtual.VirtualClock()) as raw:
                 await raw.ask()
                 await raw.ask()
-                await raw.hear(silence=0.1)
+                await raw.hear()
                 raw.close()
                 server = raw.server
                 await until(lambda: all(exchange.ended for exchange in server.journal))
             assert [(1, "hung"), (2, "client_left")] == [(x.attempt, x.ended) for x in answers(server)]
 
-        run(talk())
+        virtual.run(talk())
 
-    def test_what_is_no_ask_is_answered_within_an_answer(self, run: Run) -> None:
+    def test_what_is_no_ask_is_answered_within_an_answer(self) -> None:
         """
         Between its messages, and never within one.
         """
 
         async def talk() -> None:
-            async with session(Drip(piece_bytes=60, pause=0.0005)) as raw:
+            async with session(Drip(piece_bytes=60, pause=0.5), clock=virtual.VirtualClock()) as raw:
                 await raw.ask()
                 await raw.hear("response.created")
                 await raw.send({"type": "session.update", "session": {"type": "realtime"}})
@@ -349,15 +349,15 @@ class TestTalk:
                 assert "session.updated" in came.kinds[:-4]
                 assert f"{CANARY}-6" in came.words
 
-        run(talk())
+        virtual.run(talk())
 
-    def test_a_second_response_at_once_is_refused(self, run: Run) -> None:
+    def test_a_second_response_at_once_is_refused(self) -> None:
         """
         It is an exchange that no weather meets; the first goes on.
         """
 
         async def talk() -> None:
-            async with session(Latency(between=0.01), answer=SLOW) as raw:
+            async with session(Latency(between=0.01), answer=SLOW, clock=virtual.VirtualClock()) as raw:
                 await raw.ask()
                 await raw.hear("response.created")
                 await raw.send({"type": "response.create", "event_id": "mine"})
@@ -375,15 +375,15 @@ class TestTalk:
                 second.output_tokens,
             )
 
-        run(talk())
+        virtual.run(talk())
 
-    def test_a_response_aside_waits_for_its_turn(self, run: Run) -> None:
+    def test_a_response_aside_waits_for_its_turn(self) -> None:
         """
         One out of band is answered behind the one under way, and leaves nothing in the conversation.
         """
 
         async def talk() -> None:
-            async with session(answer=SLOW) as raw:
+            async with session(answer=SLOW, clock=virtual.VirtualClock()) as raw:
                 await raw.ask()
                 await raw.hear("response.created")
                 part = {"type": "input_text", "text": "aside [bo:aside1]"}
@@ -397,16 +397,16 @@ class TestTalk:
                 await raw.hear("rate_limits.updated")
                 assert not any("aside" in text for text in answers(raw.server)[-1].texts)
 
-        run(talk())
+        virtual.run(talk())
 
     @pytest.mark.parametrize("faults", [(), (Stall(chunks=2, seconds=30),), (Drip(piece_bytes=30, pause=0.001),)])
-    def test_a_cancelled_response_is_done_as_it_is(self, run: Run, faults: tuple[Any, ...]) -> None:
+    def test_a_cancelled_response_is_done_as_it_is(self, faults: tuple[Any, ...]) -> None:
         """
         What is open is ended, the response says that its client has cancelled it, and what had left is billed.
         """
 
         async def talk() -> None:
-            async with session(*faults, answer=SLOW) as raw:
+            async with session(*faults, answer=SLOW, clock=virtual.VirtualClock()) as raw:
                 await raw.ask()
                 told = await raw.hear("response.output_text.delta")
                 await raw.send({"type": "response.cancel"})
@@ -431,7 +431,7 @@ class TestTalk:
                 await raw.ask()
                 assert (await raw.hear("response.done")).words.endswith(f"{CANARY}-6")
 
-        run(talk())
+        virtual.run(talk())
 
     def test_there_has_to_be_something_to_cancel(self, run: Run) -> None:
         """
@@ -497,13 +497,13 @@ class TestTalk:
 
         virtual.run(talk())
 
-    def test_a_door_that_closes_ends_sessions(self, run: Run) -> None:
+    def test_a_door_that_closes_ends_sessions(self) -> None:
         """
         One in which nothing is under way at once, another behind its answer; with a close frame that says why.
         """
 
         async def talk() -> None:
-            async with session(answer=SLOW) as raw:
+            async with session(answer=SLOW, clock=virtual.VirtualClock()) as raw:
                 idle = RawSession(raw.server)
                 await idle.offer()
                 await idle.hear("session.created")
@@ -515,9 +515,10 @@ class TestTalk:
                 assert second.words.endswith(f"{CANARY}-6")
                 idle.close()
 
-        run(talk())
+        virtual.run(talk())
 
 
+@pytest.mark.slow
 class TestAnyBytes:
     @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     @given(

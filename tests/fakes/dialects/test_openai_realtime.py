@@ -14,6 +14,7 @@ from openai import AsyncOpenAI, OpenAI
 from openai.types.realtime import RealtimeServerEvent
 from rawsession import MODEL, RawSession, answers, realtime_fake, session, where
 from rawsocket import CANARY, QUICK
+from scripted import until
 from speaking import billed, serving
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
@@ -320,7 +321,7 @@ class TestConversation:
             async with session() as raw:
                 await raw.ask(**response)
                 error = (await raw.hear("error")).events[-1]["error"]
-                await raw.hear(silence=0.02)
+                await until(lambda: raw.server.journal[-1].ended)
                 exchange = answers(raw.server)[0]
                 assert param == error["param"]
                 assert ("bad_request", 400, 0) == (exchange.trouble, exchange.status, exchange.microdollars)
@@ -342,7 +343,7 @@ class TestConversation:
                 assert left[0]["remaining"] <= 40
                 assert "rate_limit_exceeded" == failed["status_details"]["error"]["code"]
                 assert ["realtime", None] == [raw.server.journal[0].route, raw.server.journal[0].trouble]
-                await raw.hear(silence=0.02)
+                await until(lambda: raw.server.journal[-1].ended)
                 assert 429 == answers(raw.server)[1].status
 
         asyncio.run(talk())

@@ -12,6 +12,7 @@ from openai import AsyncOpenAI, OpenAI
 from rawsession import RESPONSES, RawSession, answers, session
 from rawsocket import CANARY, QUICK
 from response_shapes import SHAPES
+from scripted import until
 from speaking import serving
 from websockets.exceptions import InvalidStatus
 
@@ -209,7 +210,7 @@ class TestRefusals:
                 await raw.hear(*ENDS)
                 await raw.create()
                 error = (await raw.hear(*ENDS)).events[-1]
-                await raw.hear(silence=0.02)
+                await until(lambda: raw.server.journal[-1].ended)
                 refused = answers(raw.server)[1]
                 assert (429, "rate_limit_exceeded") == (error["status"], error["error"]["code"])
                 assert error["error"]["headers"] == dict(refused.headers)
