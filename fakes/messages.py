@@ -34,7 +34,7 @@ MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 PING_BYTES = 125
 """What a control frame can hold."""
-NORMAL, GOING_AWAY, NOT_UTF8, FULL = 1000, 1001, 1007, 1008
+NORMAL, GOING_AWAY, NOT_UTF8, FULL, BROKEN = 1000, 1001, 1007, 1008, 1011
 
 
 def answer_offer(request: Request, subprotocols: Iterable[str] = ()) -> tuple[int, Headers, str]:

@@ -22,6 +22,9 @@ other bytes:
     Hang                 silence: of whatever the client says, only pings are answered, as a gateway does
     Raw                  the bytes as they are, no frame
 
+A base URL that names a weather names it for the whole session; the header `x-brownout-fault` picks a fault for the
+handshake alone.
+
 A session that is to end (the weather closes the door, its hour is over) gets a close frame, as soon as no answer is
 under way. A client's close frame is echoed and ends the session, and whatever answer is under way, at once.
 """
@@ -33,8 +36,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .dialects.session import SECONDS, SPOKEN, Session, turn
-from .journal import Piece
-from .messages import FULL, GOING_AWAY, MAX_MESSAGE_BYTES, NORMAL, Incoming, Outgoing, close_frame
+from .journal import Piece, failure
+from .messages import BROKEN, FULL, GOING_AWAY, MAX_MESSAGE_BYTES, NORMAL, Incoming, Outgoing, close_frame
 from .messages import message as message_of
 from .player import Player
 from .responder import Reply
@@ -198,7 +201,12 @@ class WebSocket(asyncio.Protocol):
     def _hear(self, message: str | bytes) -> None:
         text = message if isinstance(message, str) else message.decode("utf-8", "replace")
         player, now = self._player, self._server.clock.epoch()
-        heard = self._session.hear(message, busy=player is not None, now=now)
+        try:
+            heard = self._session.hear(message, busy=player is not None, now=now)
+        except Exception as error:  # a broken dialect breaks its session, never the server
+            self._exchange.error = failure(error)
+            self._close(Close(BROKEN))
+            return
         if heard.asks:
             self._asked(text, heard.refusal)
         else:

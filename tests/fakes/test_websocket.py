@@ -28,6 +28,7 @@ from rawsocket import CANARY, QUICK, RawSocket, chat
 from scripted import until
 
 from brownout.fakes.answer import Answer, Pace
+from brownout.fakes.dialects.openai.realtime import Realtime
 from brownout.fakes.faults.connection import Cut, HangBeforeHeaders, Refuse
 from brownout.fakes.faults.replies import RateLimited
 from brownout.fakes.faults.timing import Drip, Latency, Stall
@@ -432,6 +433,24 @@ class TestTalk:
                 assert (await raw.hear("response.done")).words.endswith(f"{CANARY}-6")
 
         virtual.run(talk())
+
+    def test_a_dialect_that_breaks_breaks_its_session_only(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        The client is shown out with 1011, and the journal says what happened.
+        """
+
+        def broken(*_: object, **__: object) -> None:
+            raise ZeroDivisionError("broken")
+
+        async def talk() -> None:
+            async with session() as raw:
+                monkeypatch.setattr(Realtime, "hear", broken)
+                await raw.send({"type": "session.update"})
+                assert 1011 == ((await raw.hear()).close or (0,))[0]
+                assert raw.server.journal[0].error.startswith("ZeroDivisionError")
+                assert await alive(raw.server)
+
+        run(talk())
 
     def test_there_has_to_be_something_to_cancel(self, run: Run) -> None:
         """

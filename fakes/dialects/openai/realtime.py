@@ -71,6 +71,8 @@ class Realtime(Session):
         self._conversation_id = hex_id(ask, "conv_", 21)
         self._settings = beginning(ask)
         self._active: str | None = None
+        self._aside = False
+        """Whether the response under way is none of the conversation's."""
 
     def key(self, request: Request) -> str | None:
         """The key that the handshake has brought."""
@@ -152,7 +154,7 @@ class Realtime(Session):
 
     def _conflict(self, event: Event) -> Trouble | None:
         given = event.get("response")
-        if isinstance(given, dict) and given.get("conversation") == "none":
+        if self._aside or (isinstance(given, dict) and given.get("conversation") == "none"):
             return None
         return refuse(
             f"Conversation already has an active response in progress: {self._active}. Wait until the response is "
@@ -234,7 +236,6 @@ class Realtime(Session):
         made = events.outputs(ask, said)
         reason = events.REASONS.get(said.finish)
         details = {"type": "incomplete", "reason": reason} if reason else None
-        self._active = hex_id(ask, "resp_", 21)
         return self._played(ask, made, "incomplete" if reason else "completed", details)
 
     def hollow(self, ask: Ask, how: str) -> Sequence[Op]:
@@ -299,7 +300,6 @@ class Realtime(Session):
             told += events.item_ends(at, len(done), item, previous)
             done.append(item)
         texts = [text for each in done for text in texts_of(each, ("content", "text", "arguments"))]
-        self._active = None
         for each in done:
             if conversation is not None:
                 self._conversation.put(each)
@@ -328,7 +328,8 @@ class Realtime(Session):
         self, ask: Ask, made: Sequence[events.Output], status: str, details: dict[str, Any] | None
     ) -> Sequence[Op]:
         conversation = self._conversation_for(ask)
-        at = {"response_id": hex_id(ask, "resp_", 21)}
+        self._active, self._aside = hex_id(ask, "resp_", 21), conversation is None
+        at = {"response_id": self._active}
         created = events.response(ask, conversation, "in_progress")
         told: list[events.Event] = [("response.created", "opening", {"response": created})]
         for index, output in enumerate(made):
