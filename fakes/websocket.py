@@ -133,6 +133,7 @@ class WebSocket(asyncio.Protocol):
         self._unanswered: list[Exchange] = []
         self._unsaid: deque[tuple[Exchange, Send]] = deque()
         self._overheard: list[str] = []
+        self._unread = 0
         self._player: SessionPlayer | None = None
         self._reply = Reply(())
         self._paused = self._retired = self._leaving = self._gone = False
@@ -176,7 +177,7 @@ class WebSocket(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The kernel has taken everything."""
-        self._paused = False
+        self._paused, self._unread = False, 0
         if self._player is not None:
             self._player.resume()
 
@@ -322,7 +323,8 @@ class WebSocket(asyncio.Protocol):
         exchange.first_byte = at if exchange.first_byte is None else exchange.first_byte
         exchange.last_byte = at
         self.transport.write(data)
-        if self.transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
+        self._unread += len(data) if self._paused else 0
+        if self._unread > MAX_UNREAD_BYTES:
             self._exchange.error = "the client does not read what it has asked for"
             self._left("closed")
             self.transport.abort()
