@@ -26,7 +26,7 @@ class Request:
     headers: Headers
     """Names in lower case."""
     body: bytes
-    websocket: bool = False
+    websocket: bool = field(default=False, kw_only=True)
     """Whether it offers to go on as a WebSocket, on a connection that can."""
 
 
