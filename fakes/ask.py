@@ -30,6 +30,8 @@ class Request:
     """What stood before the path and picked a weather: the dialect does not look at it, but a signature covers it."""
     stream_id: int | None = field(default=None, kw_only=True)
     """The stream that it came on; None where it had a connection of HTTP/1 to itself."""
+    websocket: bool = field(default=False, kw_only=True)
+    """Whether it offers to go on as a WebSocket, on a connection that can."""
 
 
 # Every dialect renders each of these in its own words; it may know more.

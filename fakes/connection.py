@@ -24,8 +24,10 @@ from .reader import Incoming, Refusal, RequestReader
 from .responder import Reply
 from .script import whole
 from .tls import Tls
+from .websocket import SessionPlayer, WebSocket
 
 if TYPE_CHECKING:
+    from .ask import Request
     from .clock import Handle
     from .server import FakeServer
 
@@ -51,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[tuple[Exchange, Incoming]] = deque()
         self._player: Player | None = None
         self._reply = Reply(())
+        self._request: Request | None = None
         self._timer: Handle | None = None
         self._head_timer: Handle | None = None
         self._timed: Exchange | None = None
@@ -179,8 +182,9 @@ class Connection(asyncio.Protocol):
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             return
         exchange, incoming = self._waiting.popleft()
-        self._reply = self._answer(exchange, incoming)
-        self._player = Player(
+        self._reply, self._request = self._answer(exchange, incoming), incoming.request
+        plays = SessionPlayer if incoming.request.websocket else Player
+        self._player = plays(
             self._reply.script,
             exchange,
             self.transport,
@@ -213,6 +217,8 @@ class Connection(asyncio.Protocol):
         self._finish(player.exchange)
         if self.transport.is_closing():
             return
+        if isinstance(player, SessionPlayer) and self._switched(player):
+            return
         if not player.keep or ((self._retired or self._reader.deaf) and not self._waiting):
             self._leave()
         elif self._waiting:
@@ -221,6 +227,21 @@ class Connection(asyncio.Protocol):
         else:
             self._go_on()
             self.watch()
+
+    def _switched(self, player: SessionPlayer) -> bool:
+        """Whether the connection is a WebSocket from here on; where the offer was declined, go on in HTTP."""
+        ask, request = self._reply.ask, self._request
+        if not (player.opened and player.keep and ask is not None and request is not None):
+            self._reader.decline()
+            return False
+        self._gone = True
+        websocket = WebSocket(self._server, self, player.exchange, request, ask.dialect.session(ask))
+        self._server.switched(self, websocket)
+        self.transport.set_protocol(websocket)
+        if self._retired:
+            websocket.retire()
+        websocket.data_received(self._reader.accept())
+        return True
 
     def _finish(self, exchange: Exchange) -> None:
         if exchange is self._malformed and exchange.ended in {"complete", "closed"}:

@@ -183,4 +183,4 @@ def request_of(number: int, pairs: Iterable[tuple[bytes, bytes]]) -> Request:
     if ":authority" in pseudo and "host" not in dict(plain):
         plain.insert(0, ("host", pseudo[":authority"]))
     path, _, query = pseudo.get(":path", "").partition("?")
-    return Request(pseudo.get(":method", ""), path, query, tuple(plain), b"", number)
+    return Request(pseudo.get(":method", ""), path, query, tuple(plain), b"", stream_id=number)

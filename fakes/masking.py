@@ -33,6 +33,8 @@ SECRET_PARAMETERS = re.compile(
     r"(?<![^&?])(key|api[-_]?key|access_token|token|x-amz-(?:credential|security-token|signature)|sig)=([^&<][^&]*)",
     re.IGNORECASE,
 )
+OFFERED_KEY = re.compile(r"(openai-insecure-api-key\.)([^,\s<]+)")
+"""How browsers, which cannot set a header, send a key with the offer of a WebSocket."""
 PIECE = 9
 """So many characters of a key in a row give it away in part."""
 KNOWN = 4
@@ -74,9 +76,12 @@ class Mask:
 
     def headers(self, headers: Headers) -> Headers:
         """The headers of a request, their names in lower case."""
-        return tuple(
-            (name, self._credential(value) if name in SECRET_HEADERS else self.text(value)) for name, value in headers
-        )
+        return tuple((name, self._header(name, value)) for name, value in headers)
+
+    def _header(self, name: str, value: str) -> str:
+        if name == "sec-websocket-protocol":
+            return OFFERED_KEY.sub(lambda found: f"{found[1]}<{fingerprint(found[2])}>", self.text(value))
+        return self._credential(value) if name in SECRET_HEADERS else self.text(value)
 
     def _credential(self, value: str) -> str:
         scheme, space, credential = value.partition(" ")

@@ -156,7 +156,7 @@ class Player:
         self._write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data, part)
 
     def _open(self, head: Head) -> None:
-        self._bodiless = self._bodiless or head.status in {204, 304}
+        self._bodiless = self._bodiless or head.status in {101, 204, 304}
         length = header(head.headers, "content-length") or ""
         self._chunked = not length and (header(head.headers, "transfer-encoding") or "").lower() == "chunked"
         self._owed = int(length) if length.isascii() and length.isdecimal() else None

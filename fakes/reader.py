@@ -69,6 +69,8 @@ class RequestReader:
         self._exact_head_bytes = 0
         self._declined = False
         """Whether the client has offered another protocol, whose parser is to be replaced."""
+        self._held: bytearray | None = None
+        """What has come behind the offer of a WebSocket, which is HTTP if that is declined."""
         self.deaf = False
         """Whether the connection has been given up on: what still comes is thrown away."""
 
@@ -97,8 +99,24 @@ class RequestReader:
         method = (self._parser.get_method() or b"").decode("latin-1") if self._url else ""
         return Request(method, path, query, tuple(self._headers), bytes(self._body))
 
+    def decline(self) -> None:
+        """Go on in HTTP: the offer of a WebSocket was declined."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._parser = httptools.HttpRequestParser(self)
+            self.feed(bytes(held))
+
+    def accept(self) -> bytes:
+        """Read no more: what comes, and what has come behind the offer of a WebSocket, belongs to that."""
+        held, self._held, self.deaf = self._held or b"", None, True
+        return bytes(held)
+
     def feed(self, data: bytes) -> None:
         """Bytes have come."""
+        if self._held is not None:
+            # A client waits for the answer to its offer; whoever does not has this much room.
+            self._held += data[: MAX_HEAD_BYTES - len(self._held)]
+            return
         for start in range(0, len(data), SLICE_BYTES):
             piece = data[start : start + SLICE_BYTES]
             if self.deaf:
@@ -172,7 +190,7 @@ class RequestReader:
                     self._parser.feed_data(data)
                     data = b""
                 except httptools.HttpParserUpgrade as upgrade:
-                    data = self._decline(data[upgrade.args[0] :])
+                    data = self._answered(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
             broken = error.__context__ if isinstance(error.__context__, _Broken) else None
             if broken is None:
@@ -181,6 +199,21 @@ class RequestReader:
         except httptools.HttpParserError as error:
             if not self.deaf:
                 self.refuse(Refusal(400, f"malformed: {error}"))
+
+    def _answered(self, rest: bytes) -> bytes:
+        """What of the bytes behind an offer is read at once; whether they are a WebSocket's says whoever answers."""
+        if not self._declined or not self._offers_websocket():
+            return self._decline(rest)
+        self._declined = False
+        self._held = bytearray(rest[:MAX_HEAD_BYTES])
+        self._came(None, websocket=True)
+        return b""
+
+    def _offers_websocket(self) -> bool:
+        headers = tuple(self._headers)
+        offered = (header(headers, "upgrade") or "").lower() == "websocket"
+        bare = header(headers, "transfer-encoding") is None and (header(headers, "content-length") or "0") == "0"
+        return offered and bare and (self._parser.get_method(), self._parser.get_http_version()) == (b"GET", "1.1")
 
     def _decline(self, rest: bytes) -> bytes:
         """Decline the offer to speak another protocol, by going on in this one.
@@ -197,8 +230,8 @@ class RequestReader:
         head += [f"{name}: {value}".encode("latin-1") for name, value in self._headers if name != "upgrade"]
         return b"\r\n".join([*head, b"", rest])
 
-    def _came(self, refusal: Refusal | None) -> None:
-        request, size = self.partial, len(self._body)
+    def _came(self, refusal: Refusal | None, *, websocket: bool = False) -> None:
+        request, size = replace(self.partial, websocket=websocket), len(self._body)
         if refusal is None:
             request, refusal = unpacked(request)
         # After CONNECT the bytes are no HTTP.

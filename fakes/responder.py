@@ -16,6 +16,7 @@ from .answer import Answer, find_canary
 from .ask import Ask, Request, Trouble
 from .clock import Clock, RealClock
 from .dialects import dialect
+from .dialects.session import Session
 from .fake import Fake
 from .faults import Fault, name_of
 from .journal import Exchange, failure, fingerprint
@@ -85,18 +86,23 @@ class Responder:
         self.journal.append(exchange)
         return exchange
 
-    def reply(self, exchange: Exchange, request: Request) -> Reply:
-        """What is to be played in answer to a request."""
+    def reply(
+        self, exchange: Exchange, request: Request, session: Session | None = None, refusal: Trouble | None = None
+    ) -> Reply:
+        """What is to be played in answer to a request, or in a session to one of its events.
+
+        A `refusal` is what the session says to that whatever the weather.
+        """
         try:
-            return self._reply(exchange, request)
+            return self._reply(exchange, request, session, refusal)
         except Exception as error:  # a broken dialect or fault breaks its exchange, never the server
             self.note(exchange, request)
             return self._broken(exchange, error)
 
-    def read(self, exchange: Exchange, request: Request) -> None:
+    def read(self, exchange: Exchange, request: Request, session: Session | None = None) -> None:
         """Read a request that will never be answered: it counts as an attempt and is noted, nothing else."""
         try:
-            self._note_ask(exchange, self._ask(pick(request, self.named)), request)
+            self._note_ask(exchange, self._ask(pick(request, self.named), session), request)
         except Exception as error:  # as above
             self.note(exchange, request)
             exchange.error = failure(error)
@@ -119,6 +125,10 @@ class Responder:
         exchange.request_headers = mask.headers(request.headers)
         exchange.request_body = mask.text(request.body.decode("utf-8", "replace"))
 
+    def masked(self, text: str) -> str:
+        """What a client has said, without secrets."""
+        return self._mask.text(text)
+
     def settle(self, exchange: Exchange, reply: Reply) -> None:
         """An exchange is over: what it cost."""
         ask = reply.ask
@@ -133,10 +143,10 @@ class Responder:
         exchange.error, exchange.ended = failure(error), "stopped"
         return Reply((Reset(),))
 
-    def _ask(self, picked: Picked) -> Ask:
+    def _ask(self, picked: Picked, session: Session | None = None) -> Ask:
         good = tuple(key for key in self.fake.keys if key not in self.revoked)
         fake = replace(self.fake, keys=good, revoked=tuple(sorted(self.revoked))) if self.revoked else self.fake
-        ask = self.dialect.read(picked.request, fake)
+        ask = (session or self.dialect).read(picked.request, fake)
         ask.trouble = picked.trouble or ask.trouble
         ask.canary = find_canary(ask.texts)
         self._attempts[ask.canary] += 1
@@ -146,15 +156,19 @@ class Responder:
         ask.random = Random(f"{self.weather.seed}/{self.fake.name}/{ask.canary}/{ask.attempt}")
         return ask
 
-    def _reply(self, exchange: Exchange, request: Request) -> Reply:
+    def _reply(self, exchange: Exchange, request: Request, session: Session | None, refusal: Trouble | None) -> Reply:
         picked, now = pick(request, self.named), self.seconds()
-        ask = self._ask(picked)
+        ask = self._ask(picked, session)
+        ask.trouble = refusal or ask.trouble
         self._count(ask, now)
         fair = self._fair(ask)
         self._note_ask(exchange, ask, request)
-        faults = self._faults(picked, ask, now)
+        faults = () if refusal else self._faults(picked, ask, now)
         if picked.trouble is not None:
             exchange.error = self._mask.also(ask.key).text(picked.trouble.message or "")
+        if session is not None:
+            played = _biting(rewritten(fair, faults, ask, session.carried), exchange) if faults else fair
+            return Reply(played, ask, Tally(ask, fair))
         script: Script = _biting(rewritten(fair, faults, ask), exchange) if faults else fair
         return Reply(_dated(script, ask), ask, Tally(ask, fair))
 
@@ -166,7 +180,7 @@ class Responder:
 
     def _count(self, ask: Ask, now: float) -> None:
         """Count the request against the limits of its key and model."""
-        if ask.trouble is None and ask.model is not None:
+        if ask.trouble is None and ask.model is not None and ask.route not in self.dialect.sessions:
             tokens = ask.input_tokens + (ask.max_output or 0)
             exceeded = self.quota.admit(ask.key, ask.model, tokens, now, ask.now)
             ask.trouble = None if exceeded is None else _too_much(exceeded)
@@ -174,8 +188,8 @@ class Responder:
 
     def _fair(self, ask: Ask) -> list[Op]:
         if ask.trouble is not None:
-            return list(self.dialect.trouble(ask, ask.trouble))
-        return [Wait(ask.answer.pace.first), *self.dialect.answer(ask)]
+            return list(ask.dialect.trouble(ask, ask.trouble))
+        return [Wait(ask.answer.pace.first), *ask.dialect.answer(ask)]
 
     def _note_ask(self, exchange: Exchange, ask: Ask, request: Request) -> None:
         self.note(exchange, request, ask.key)

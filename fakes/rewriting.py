@@ -8,7 +8,7 @@ On a stream of HTTP/2 the scripts are compared as it carries them: what has no m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,12 +32,20 @@ class Rewritten:
         return (fault for at, fault in self.bites if at == index)
 
 
-def rewritten(fair: Iterable[Op], faults: Sequence[Fault], ask: Ask) -> Rewritten:
-    """The fair script as the faults leave it."""
+def rewritten(
+    fair: Iterable[Op],
+    faults: Sequence[Fault],
+    ask: Ask,
+    carried: Callable[[list[Op], list[Op]], list[Op]] = lambda before, after: after,
+) -> Rewritten:
+    """The fair script as the faults leave it.
+
+    `carried(before, after)` is as much of what a fault has made of a script as the wire at hand can carry.
+    """
     ops = _carried(fair, ask)
     bites: list[tuple[int, Fault]] = []
     for fault in faults:
-        before, ops = ops, _measured(_carried(fault.rewrite(ops, ask), ask))
+        before, ops = ops, carried(ops, _measured(_carried(fault.rewrite(ops, ask), ask)))
         differs = next((index for index, (old, new) in enumerate(zip(before, ops, strict=False)) if old != new), None)
         if differs is not None:
             bites.append((differs, fault))

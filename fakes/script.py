@@ -7,7 +7,8 @@ sequence of operations, so a fault is a generator over it and is tested without 
     Wait(0.5) Head(200, headers) Send(b"data: ...") Reset()                         cut by a reset
 
 The head decides how the body is framed: with `content-length` bytes go out as they are, with
-`transfer-encoding: chunked` each `Send` is one chunk, with neither the end of the connection ends the body.
+`transfer-encoding: chunked` each `Send` is one chunk, with `upgrade: websocket` each event is one message, as
+`websocket` says, with none of them the end of the connection ends the body.
 A script ends with exactly one of `End`, `Close`, `Reset` and `Hang`; what follows it is never played. On a stream of
 HTTP/2 it may also end with `ResetStream` or `TurnAway`; what each operation comes to there is at the top of `http2`.
 """
@@ -70,7 +71,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Send a FIN, whatever the framing still owes."""
+    """Send a FIN, whatever the framing still owes; in a WebSocket session a close frame first, if it has a code."""
+
+    code: int | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,5 +162,7 @@ def describe(op: Op) -> str:
             return f"raw {len(data)}"
         case ResetStream(code):
             return f"reset_stream {code}"
+        case Close(code) if code is not None:
+            return f"close {code}"
         case _:
             return type(op).__name__.lower()

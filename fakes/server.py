@@ -19,6 +19,7 @@ from .journal import Arrival
 from .player import reset
 from .responder import Responder
 from .weather import STANDING, Weather
+from .websocket import WebSocket
 
 HEAD_SECONDS = 60.0
 """How long a client may take from the first byte of a request to the end of its head."""
@@ -45,7 +46,7 @@ class FakeServer(Responder):
         self.port = port
         self.tls: ssl.SSLContext | None = None
         """How hands are shaken, where they are."""
-        self.connections: set[Connection] = set()
+        self.connections: set[Connection | WebSocket] = set()
         self.arrivals: list[Arrival] = []
         self._gate: Gate | None = None
         self._meeting = asyncio.Lock()
@@ -129,7 +130,12 @@ class FakeServer(Responder):
         connection.transport.set_protocol(spoken)
         spoken.data_received(data)
 
-    def disconnected(self, connection: Connection) -> None:
+    def switched(self, connection: Connection, websocket: WebSocket) -> None:
+        """A connection goes on as a WebSocket."""
+        self.connections.discard(connection)
+        self.connections.add(websocket)
+
+    def disconnected(self, connection: Connection | WebSocket) -> None:
         """A connection is gone."""
         connection.arrival.closed = self.elapsed()
         self.connections.discard(connection)

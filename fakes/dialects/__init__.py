@@ -9,11 +9,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..ask import Ask, Request, Trouble
 from ..fake import Fake
 from ..script import Op, Send
+
+if TYPE_CHECKING:
+    from .session import Session
 
 NAMES = ("openai", "anthropic", "gemini", "vertex", "cohere", "openai_compatible", "azure_openai", "mistral", "bedrock")
 
@@ -52,6 +55,14 @@ class Dialect(Protocol):
     @property
     def unions(self) -> frozenset[str]:
         """Fields of an answer whose objects are exactly one of several things, told by the only field they have."""
+
+    @property
+    def sessions(self) -> frozenset[str]:
+        """The routes that open a WebSocket."""
+
+    @abstractmethod
+    def session(self, ask: Ask) -> Session:
+        """The session that an ask has opened, whose route is one of `sessions`."""
 
     @abstractmethod
     def read(self, request: Request, fake: Fake) -> Ask:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..ask import Ask, Request, Trouble
 from ..fake import Fake
@@ -17,6 +17,9 @@ from . import Dialect
 from .reading import Routes
 from .refusing import Refused
 from .wire import Unreadable
+
+if TYPE_CHECKING:
+    from .session import Session
 
 NESTED = "The request is nested too deeply."
 
@@ -32,13 +35,16 @@ class Speaker(Dialect, ABC):
     finishes: ClassVar[Mapping[str, str]]
     closed_lists: ClassVar[frozenset[str]] = frozenset()
     unions: ClassVar[frozenset[str]] = frozenset()
+    sessions: ClassVar[frozenset[str]] = frozenset()
     routes: ClassVar[Routes]
 
     def read(self, request: Request, fake: Fake) -> Ask:
         """Read a request; what the provider would refuse comes with its trouble, of several the first it looks at."""
         ask = Ask(self, fake, "unknown", request)
         ask.key = self.key(request)
-        route = self.routes.find(request.method, request.path)
+        route = self.routes.find("WEBSOCKET" if request.websocket else request.method, request.path)
+        if request.websocket and route.name not in self.sessions:
+            route = self.routes.find(request.method, request.path)
         ask.route, ask.about = route.name, route.about
         refused = self._understood(ask)
         ask.trouble = route.trouble or self.check_key(ask) or refused
@@ -59,6 +65,10 @@ class Speaker(Dialect, ABC):
         while ask.undo:
             ask.undo.pop()()
         return self.refuse(ask, trouble)
+
+    def session(self, ask: Ask) -> Session:
+        """A session of the kind that the route asks for."""
+        raise NotImplementedError(f"{self.name} opens no session for {ask.route}")
 
     @abstractmethod
     def key(self, request: Request) -> str | None:

@@ -32,9 +32,10 @@ class Cut:
     """Break the answer off after `chunks` pieces of its text; a whole answer in the middle of its body.
 
     `how` is "clean" (the HTTP message ends properly, what the dialect owes is missing), "fin" (the connection is
-    closed, what HTTP owes is missing too) or "reset". `inside` breaks the next piece as well: in the middle of the
-    "event", within the next "character" that takes more than one byte, or within the "prelude" of a binary frame, the
-    lengths that it begins with. An answer that has no such character, or no frames, is not cut.
+    closed, what HTTP owes is missing too) or "reset"; a WebSocket session has no close frame then, and a "clean" cut
+    leaves it open. `inside` breaks the next piece as well: in the middle of the "event", within the next "character"
+    that takes more than one byte, or within the "prelude" of a binary frame, the lengths that it begins with. An answer
+    that has no such character, or no frames, is not cut.
     """
 
     chunks: int = 3

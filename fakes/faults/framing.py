@@ -1,7 +1,8 @@
 """Server-sent events, written in every way that the standard allows, and with what it tells clients to ignore.
 
 These faults rewrite bodies of type `text/event-stream`; any other passes unchanged, and they have not bitten. Pings and
-unknown events come between the binary frames of Bedrock too. A client that keeps to the standard shows the same text.
+unknown events come between the binary frames of Bedrock and the messages of a WebSocket session too. A client that
+keeps to the standard shows the same text.
 """
 
 from __future__ import annotations

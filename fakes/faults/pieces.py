@@ -47,7 +47,12 @@ def wide_characters(data: bytes) -> Iterator[int]:
 
 def has_events(ops: Sequence[Op]) -> bool:
     """Whether the script's body is made of events, that others may be put between."""
-    return is_event_stream(ops) or _is_of(ops, frames.CONTENT_TYPE)
+    return is_event_stream(ops) or in_session(ops) or _is_of(ops, frames.CONTENT_TYPE)
+
+
+def in_session(ops: Sequence[Op]) -> bool:
+    """Whether the script plays in a WebSocket session."""
+    return any(isinstance(op, Head) and header(op.headers, "upgrade") == "websocket" for op in ops)
 
 
 def break_at(ops: Sequence[Op], chunks: int) -> tuple[list[Op], list[Op]]:

@@ -75,8 +75,8 @@ class Stall:
     """Send nothing more after `chunks` pieces of text, and keep the connection open; a whole answer stops half-way.
 
     After `seconds` the answer goes on; None is for ever. With `heartbeat` the provider's keep-alive is sent that often
-    in the meantime (for an hour, where the stall is for ever): bytes flow and no text does. Only event streams have
-    one.
+    in the meantime (for an hour, where the stall is for ever): bytes flow and no text does. Only event streams
+    and sessions have one.
     """
 
     chunks: int = 3

@@ -178,17 +178,12 @@ class RawSocket:
         heard = Heard(began=self._now())
         before = self._segments()
         while not heard.how:
-            try:
-                data = await asyncio.wait_for(self._loop.sock_recv(self._socket, 65536), silence)
-            except TimeoutError:
-                heard.how = "silence"
-            except ConnectionResetError:
-                heard.how = "reset"
+            data = await self.read(silence)
+            if isinstance(data, str):
+                heard.how = data
             else:
-                heard.how = "" if data else "fin"
                 heard.data += data
-                if data:
-                    heard.pieces.append((self._now() - heard.began, data))
+                heard.pieces.append((self._now() - heard.began, data))
                 if heard.whole:
                     heard.how = "open"
         heard.ended = self._now()
@@ -207,6 +202,16 @@ class RawSocket:
                 heard.how = "reset"
         heard.data, heard.ended = b"".join(read), self._now()
         return heard
+
+    async def read(self, silence: float = PATIENCE_SECONDS) -> bytes | str:
+        """What comes next, or how it ends: fin, reset, silence."""
+        try:
+            data = await asyncio.wait_for(self._loop.sock_recv(self._socket, 65536), silence)
+        except TimeoutError:
+            return "silence"
+        except ConnectionResetError:
+            return "reset"
+        return data or "fin"
 
     def finish(self) -> None:
         """Send a FIN and go on listening."""

@@ -154,9 +154,9 @@ def serving(fake: Fake | None = None, answer: Answer = QUICK) -> Iterator[FakeSe
         loop.close()
 
 
-def billed(server: FakeServer) -> Exchange:
-    """The last exchange when it is over: a client may have its answer before the server has closed the books on it."""
-    exchange = server.journal[-1]
+def billed(server: FakeServer, number: int = -1) -> Exchange:
+    """An exchange when it is over: a client may have its answer before the server has closed the books on it."""
+    exchange = server.journal[number]
     for _ in range(5000):
         if exchange.ended:
             return exchange

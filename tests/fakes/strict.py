@@ -20,22 +20,38 @@ from pydantic import BaseModel, TypeAdapter
 FILE = "shared/data/openai-openapi.yaml"
 # The description's own examples show null where these schemas know no null: `user` of a response, `usage` of one that
 # is under way, times of a batch.
-NULL_WHERE_OPTIONAL = ("ModelResponseProperties", "Response", "Batch", "OpenAIFile")
+NULL_WHERE_OPTIONAL = (
+    "ModelResponseProperties",
+    "Response",
+    "Batch",
+    "OpenAIFile",
+    "RealtimeResponse",
+    "RealtimeSessionCreateResponseGA",
+    "RealtimeTurnDetection",
+)
 # The published description has these, and models of the client do not.
 UNKNOWN_TO_THE_CLIENT = {
     "ChatCompletion": {"metadata"},  # client 2.x
     "Response": {"store"},
     "ResponseFunctionCallArgumentsDoneEvent": {"name"},  # client 3.x
+    "ResponseFunctionCallArgumentsWsDone": {"name"},
+    "Error": {"message"},  # of a Realtime response that failed: client 3.x knows it
     "ChatMessageStartEventDeltaMessage": {"content", "tool_plan", "tool_calls", "citations"},  # Cohere's
+    "RealtimeSessionCreateRequest": {"id", "object", "expires_at"},  # as which the client reads what a session is
 }
 
 
 def sdk(model: Any, value: object) -> Any:
     """The value as the official client's model, validated strictly; a field that it does not know is an error."""
-    made = TypeAdapter(model).validate_json(json.dumps(value), strict=True)
+    made = _adapter(model).validate_json(json.dumps(value), strict=True)
     left_over = list(_extras(made, "$"))
     assert not left_over, f"fields that {model} does not know: {left_over}"
     return made
+
+
+@cache
+def _adapter(model: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(model)
 
 
 def published(name: str, value: object) -> None:
@@ -44,9 +60,9 @@ def published(name: str, value: object) -> None:
     assert not errors, f"{name}: {errors[0].json_path}: {errors[0].message[:300]}"
 
 
-def published_event(value: dict[str, Any]) -> None:
-    """Hold an event of a streamed response against the one schema that its type names."""
-    names = _event_schemas()
+def published_event(value: dict[str, Any], union: str = "ResponseStreamEvent") -> None:
+    """Hold an event of a stream, by default of a response, against the one schema that its type names."""
+    names = _event_schemas(union)
     assert value["type"] in names, f"no published event has the type {value['type']!r}"
     published(names[value["type"]], value)
 
@@ -73,10 +89,17 @@ def _description() -> dict[str, Any]:
     schemas = yaml.load(Path(found).read_text("utf-8"), loader)["components"]["schemas"]
     for name in NULL_WHERE_OPTIONAL:
         schema = schemas[name]
-        for part in (schema, *schema.get("allOf", ())):
-            for key in set(part.get("properties", ())) - set(part.get("required", ())):
-                part["properties"][key] = {"anyOf": [part["properties"][key], {"type": "null"}]}
+        for part in (schema, *schema.get("allOf", ()), *schema.get("anyOf", ())):
+            _allow_null(part)
     return {name: _as_json_schema(schema) for name, schema in schemas.items()}
+
+
+def _allow_null(schema: dict[str, Any]) -> None:
+    """Let every optional property of an object be null, and those of the objects written down in it."""
+    for key, part in schema.get("properties", {}).items():
+        _allow_null(part)
+        if key not in schema.get("required", ()):
+            schema["properties"][key] = {"anyOf": [part, {"type": "null"}]}
 
 
 def _as_json_schema(schema: Any) -> Any:
@@ -104,7 +127,7 @@ def _validator(name: str) -> Any:
 
 
 @cache
-def _event_schemas() -> dict[str, str]:
+def _event_schemas(union: str) -> dict[str, str]:
     schemas = _description()
-    names = [part["$ref"].rpartition("/")[2] for part in schemas["ResponseStreamEvent"]["anyOf"]]
+    names = [part["$ref"].rpartition("/")[2] for part in schemas[union]["anyOf"]]
     return {schemas[name]["properties"]["type"]["enum"][0]: name for name in names}

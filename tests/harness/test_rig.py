@@ -43,6 +43,8 @@ def test_each_key_comes_with_its_id() -> None:
     assert keys
     assert all(key_id(places[name]) == places[name.replace(".key", ".key_id")] for name in keys)
     assert not any(places[name] in places[name.replace(".key", ".key_id")] for name in keys)
+
+
 def test_a_target_is_given_what_it_has_to_trust() -> None:
     """
     A provider over TLS has an https address and a file with the authority's certificate, which goes with the fakes.

@@ -22,8 +22,9 @@ from ..openai import OpenAI
 from ..openai.chat import DONE
 from ..openai.limits import common_headers as openai_headers
 from ..openai.reading import ID
+from ..openai.refusing import refuse_model
 from ..reading import Routes, bearer
-from ..refusing import page, with_own
+from ..refusing import Refused, page, with_own
 from ..wire import json_bytes, json_value, sse
 from . import filters, limits, troubles
 
@@ -43,6 +44,7 @@ ROUTES = Routes(
         ("GET", f"{PLACE}/responses/{ID}/input_items", "responses.input_items"),
         ("GET", f"{PLACE}/models", "models.list"),
         ("GET", f"{PLACE}/models/{ID}", "models.get"),
+        ("WEBSOCKET", f"{V1}realtime", "realtime"),
     )
 )
 SERVER = "Microsoft-Azure-Application-Gateway/v2"
@@ -60,11 +62,22 @@ class AzureOpenAI(OpenAI):
     name = "azure_openai"
     base = ""
     troubles = frozenset(troubles.TROUBLES)
+    sessions = frozenset({"realtime"})
     routes = ROUTES
 
     def key(self, request: Request) -> str | None:
-        """The key, or the token, that a request brings."""
-        return header(request.headers, "api-key") or bearer(request)
+        """The key, or the token, that a request brings; browsers send it in the query of a Realtime session."""
+        named = troubles.values(request.query).get("api-key") if request.websocket else None
+        return header(request.headers, "api-key") or bearer(request) or named
+
+    def understand(self, ask: Ask) -> None:
+        """Fill in what the request asks for; of a Realtime session the gateway knows first whether it has the model."""
+        try:
+            super().understand(ask)
+        except Refused as refused:
+            if refused.trouble.kind == "invalid_model" and ask.fake.find(ask.model) is None:
+                raise refuse_model() from refused
+            raise
 
     def read(self, request: Request, fake: Fake) -> Ask:
         """Read a request; without a version of the API its path leads nowhere."""

@@ -24,7 +24,12 @@ LIMITED = (
     "of your current OpenAI S0 pricing tier. Please retry after {seconds} seconds. Please go here: "
     "https://aka.ms/oai/quotaincrease if you would like to further increase the default rate limit."
 )
-OPERATIONS = {"chat": "ChatCompletions_Create", "embeddings": "Embeddings_Create", "responses": "Responses_Create"}
+OPERATIONS = {
+    "chat": "ChatCompletions_Create",
+    "embeddings": "Embeddings_Create",
+    "responses": "Responses_Create",
+    "realtime": "Realtime",
+}
 # What only OpenAI's own billing and its own edge say.
 FOREIGN = frozenset(kind for kind, row in openai.TROUBLES.items() if row.type == "insufficient_quota") | {"slow_down"}
 TROUBLES: dict[str, Row] = {
@@ -43,6 +48,12 @@ TROUBLES: dict[str, Row] = {
         "DeploymentNotFound",
         "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, "
         "please wait a moment and try again.",
+    ),
+    "invalid_model": Row(
+        400,
+        GATEWAY,
+        "OpperationNotSupported",  # as captured
+        "The realtime operation does not work with the specified model. Please choose different model and try again.",
     ),
     "not_found": Row(404, GATEWAY, "404", "Resource not found"),
     "method_not_allowed": Row(404, GATEWAY, "404", "Resource not found"),

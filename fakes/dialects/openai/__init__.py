@@ -15,17 +15,20 @@ from urllib.parse import unquote
 
 from ...answer import find_canary
 from ...ask import Ask, Request, Trouble
-from ...script import Head, Op, Send, whole
+from ...script import Close, Head, Op, Send, whole
 from ..reading import bearer
 from ..refusing import Refused, page, with_own
+from ..session import Session
 from ..speaker import Speaker
 from ..wire import json_bytes, json_value, sse
-from . import chat, embeddings, limits, models, moderations, troubles
+from . import chat, embeddings, limits, models, moderations, offers, troubles
 from .batches import Batches
 from .files import Files
 from .reading import ROUTES
+from .realtime import Realtime, error_event
 from .refusing import check_window, read_body
 from .responses import Responses
+from .responses_session import ResponsesSession
 
 # Where a response fails in the middle, captures show three forms; the kind of trouble says which.
 NESTED = frozenset(kind for kind, row in troubles.TROUBLES.items() if row.type == "insufficient_quota")
@@ -49,6 +52,7 @@ class OpenAI(Speaker):
     writing = frozenset({"chat", "responses"})
     finishes = MappingProxyType(FINISHES)
     closed_lists = frozenset({"service_tier", "truncation"})
+    sessions = frozenset({"realtime", "responses.connect"})
     routes = ROUTES
 
     def __init__(self) -> None:
@@ -58,12 +62,18 @@ class OpenAI(Speaker):
 
     def key(self, request: Request) -> str | None:
         """The key that a request brings."""
-        return bearer(request)
+        return bearer(request) or offers.offered_key(request)
+
+    def session(self, ask: Ask) -> Session:
+        """The session that a handshake has opened."""
+        return Realtime(self, ask) if ask.route == "realtime" else ResponsesSession(self, ask)
 
     def understand(self, ask: Ask) -> None:
         """Fill in what the request asks for as far as it can be read."""
         if ask.route in {"models.get", "models.delete"}:
             ask.model = ask.about = unquote(ask.about or "")  # clients quote the slashes in names
+        if ask.route in self.sessions:
+            offers.read(ask)
         if ask.route not in BODIES:
             return
         ask.body = self.parsed(ask)
@@ -87,6 +97,10 @@ class OpenAI(Speaker):
 
     def refuse(self, ask: Ask, trouble: Trouble) -> Sequence[Op]:
         """OpenAI's way of saying no."""
+        if offers.in_session(ask, trouble):
+            error = self.error(ask, trouble)
+            reason = ".".join(filter(None, (error["type"], error["code"])))
+            return offers.accept(ask, error_event(ask, error), close=Close(offers.CLOSES[trouble.kind], reason))
         row = troubles.row(trouble)
         status = trouble.status or row.status
         if row.html and status == row.status and trouble.message is None:
@@ -144,13 +158,17 @@ class OpenAI(Speaker):
             return chat.answer(ask)
         if ask.route == "responses":
             return self.responses.answer(ask)
-        about = ask.about
         if ask.route == "batches.create":
-            script = self.batches.answer(ask, about)
+            script = self.batches.answer(ask, ask.about)
             ask.answer = replace(ask.answer, text="")
             return script
         ask.answer = replace(ask.answer, text="")  # nothing is said here that a caller would hear
+        return self._manage(ask, ask.about)
+
+    def _manage(self, ask: Ask, about: str | None) -> Sequence[Op]:
         match ask.route.partition(".")[0]:
+            case _ if ask.route in self.sessions:
+                return offers.accept(ask, *self.session(ask).greeting(ask))
             case "responses":
                 return self.responses.manage(ask, about or "")
             case "embeddings":

@@ -37,6 +37,8 @@ ROUTES = Routes(
         ("GET", f"/batches/{ID}", "batches.get"),
         ("POST", f"/batches/{ID}/cancel", "batches.cancel"),
         ("POST", "/moderations", "moderations"),
+        ("WEBSOCKET", "/realtime", "realtime"),
+        ("WEBSOCKET", "/responses", "responses.connect"),
     )
 )
 IMAGE_TOKENS = 85

@@ -90,7 +90,7 @@ def _check_chat(ask: Ask) -> None:
     if "top_logprobs" in body and not body.get("logprobs"):
         raise refuse("The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.", "top_logprobs")
     _check_stop(body.get("stop"))
-    _check_tools(body, nested=True)
+    check_tools(body, nested=True)
     if "response_format" in body:
         _check_format("response_format", body["response_format"], ask)
 
@@ -130,7 +130,8 @@ def _check_stop(stop: Any) -> None:
             of_type(f"stop[{number}]", each, str)
 
 
-def _check_tools(body: dict[str, Any], *, nested: bool) -> None:
+def check_tools(body: dict[str, Any], *, nested: bool) -> None:
+    """Refuse tools that are none, and a choice of them that cannot be."""
     tools = body.get("tools", [])
     for number, tool in enumerate(tools):
         at = f"tools[{number}]"
@@ -215,6 +216,6 @@ def _check_responses(ask: Ask) -> None:
             of_type(f"{at}.content[{place}]", part, dict)
     if "truncation" in body:
         one_of("truncation", body["truncation"], ("auto", "disabled"))
-    _check_tools(body, nested=False)
+    check_tools(body, nested=False)
     if (given := body.get("text", {}).get("format")) is not None:
         _check_format("text.format", given, ask)

@@ -39,32 +39,64 @@ class Stored:
     """Of the whole conversation up to its end."""
 
 
+class Kept:
+    """What one connection remembers of responses that the provider does not store: the last one of each lane."""
+
+    def __init__(self) -> None:
+        self.lane: str | None = None
+        """In which the response at hand is asked for."""
+        self._last: dict[str | None, Stored] = {}
+
+    def find(self, name: str) -> Stored | None:
+        """A response by its identifier."""
+        return next((stored for stored in self._last.values() if stored.response["id"] == name), None)
+
+    def keep(self, stored: Stored) -> None:
+        """Remember a response in the place of the one before it."""
+        self._last[self.lane] = stored
+
+    def forget(self, name: object) -> None:
+        """A continuation has failed: it cannot be tried again from here."""
+        self._last = {lane: stored for lane, stored in self._last.items() if stored.response["id"] != name}
+
+
 class Responses:
     """Answers, and remembers what it answered."""
 
     def __init__(self) -> None:
         self._stored: dict[str, Stored] = {}
 
-    def read(self, ask: Ask) -> None:
-        """What an ask owes to an earlier response."""
+    def read(self, ask: Ask, kept: Kept | None = None) -> None:
+        """What an ask owes to an earlier response, which may be kept by its connection alone."""
         earlier = ask.body.get("previous_response_id")
         if earlier is None:
             return
-        if earlier not in self._stored:
+        found = self._stored.get(earlier) or (kept.find(earlier) if kept else None)
+        if found is None:
             raise refuse(
                 f"Previous response with id '{earlier}' not found.",
                 "previous_response_id",
                 "previous_response_not_found",
             )
-        ask.input_tokens += self._stored[earlier].tokens
+        ask.input_tokens += found.tokens
 
-    def answer(self, ask: Ask) -> Sequence[Op]:
-        """The fair-weather script of a new response."""
+    def answer(self, ask: Ask, kept: Kept | None = None) -> Sequence[Op]:
+        """The fair-weather script of a new response; what `kept` remembers needs no storing."""
         said = say(ask, wants(ask, _format(ask.body)))
         output, pieces = _output(ask, said)
-        response = _response(ask, said, output)
+        return self._new(ask, _response(ask, said, output), pieces, kept)
+
+    def prepare(self, ask: Ask, kept: Kept) -> Sequence[Op]:
+        """A new response that says nothing, for others to continue."""
+        ask.answer = replace(ask.answer, words=0, text="")
+        ask.output_tokens = ask.reasoning_tokens = 0
+        return self._new(ask, _response(ask, Said((), "stop"), []), [], kept)
+
+    def _new(self, ask: Ask, response: dict[str, Any], pieces: events.Pieces, kept: Kept | None) -> Sequence[Op]:
+        stored = Stored(response, _items(ask), pieces, ask.input_tokens + ask.output_tokens)
+        if kept is not None:
+            kept.keep(stored)
         if response["store"]:
-            stored = Stored(response, _items(ask), pieces, ask.input_tokens + ask.output_tokens)
             self._stored[response["id"]] = stored
             if len(self._stored) > MOST_STORED:
                 del self._stored[next(iter(self._stored))]

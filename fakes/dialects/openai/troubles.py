@@ -74,6 +74,26 @@ TROUBLES: dict[str, Row] = {
         "different prompt: https://platform.openai.com/docs/guides/reasoning#advice-on-prompting",
     ),
     "context_length": Row(400, INVALID, "context_length_exceeded", "{context}", "{context_param}"),
+    # Of the handshake of a Realtime session alone.
+    "missing_model": Row(
+        400,
+        INVALID,
+        "missing_model",
+        "You must provide a model parameter, for example wss://api.openai.com/v1/realtime?model=gpt-realtime",
+    ),
+    "invalid_model": Row(
+        400,
+        INVALID,
+        "invalid_model",
+        'Model "{model}" is not supported in realtime mode. Supported models are listed at '
+        "https://platform.openai.com/docs/models.",
+    ),
+    "beta_shape": Row(
+        400,
+        INVALID,
+        "beta_api_shape_disabled",
+        "The beta API shape is no longer supported. Remove the OpenAI-Beta header and use the GA event shapes.",
+    ),
     "rate_limited": Row(
         429,
         "requests",

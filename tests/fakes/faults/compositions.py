@@ -24,6 +24,7 @@ FAULTS = {name: cls for name, cls in load().items() if not hasattr(cls, "door")}
 # Where a type alone does not tell what is meant, or where more of it would only take longer.
 MEANT: dict[str, st.SearchStrategy[Any]] = {
     "status": st.sampled_from([200, 301, 307, 400, 404, 409, 429, 500, 502, 503, 529, 599]),
+    "code": st.sampled_from([1000, 1001, 1011, 4000]),
     "to": st.just("http://elsewhere.test:1"),
     "kind": st.sampled_from(sorted(TROUBLES)),
     "piece_bytes": st.integers(64, 512),
