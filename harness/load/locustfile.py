@@ -59,31 +59,37 @@ class Desk:
         self._writing = threading.Lock()
         self._waiting: dict[int, AsyncResult] = {}
         self._numbers = count()
-        self._names = count(1)
+        self._users = count()
         self._welcome: AsyncResult = AsyncResult()
         self.say(Hello())
         gevent.spawn(self._listen)
-        self._worker: int = self._welcome.get()
+        told: Welcome = self._welcome.get()
+        self._worker, self._crowd = told.worker, told.crowd
 
     def say(self, message: Said) -> None:
         """Send a line."""
         with self._writing:
             self._socket.sendall(line(message))
 
-    def name(self) -> str:
-        """The name of one more user."""
-        return f"u{self._worker + 1}-{next(self._names)}"
+    def user(self) -> tuple[str, int]:
+        """The name of one more user, and the number of the person who that is."""
+        number = next(self._users)
+        return f"u{self._worker + 1}-{number + 1}", number * TOLD.processes + self._worker
 
-    def next_call(self, user: str, *, stream: bool) -> tuple[int, Call]:
+    def text(self, person: int, number: int) -> str:
+        """What somebody says in their call of that number."""
+        return self._crowd.says(person, number)
+
+    def next_call(self, user: str, text: str, *, stream: bool) -> tuple[int, Call]:
         """A call that is about to be made, and its number."""
         number = next(self._numbers)
-        return number, begun(canary(TOLD.seed, self._worker, number), user, stream=stream)
+        return number, begun(canary(TOLD.seed, self._worker, number), user, text, stream=stream)
 
-    def order(self, number: int, call: Call) -> Told:
+    def order(self, number: int, call: Call, text: str) -> Told:
         """Have the harness make a call, and wait for what comes of it."""
         waiting = self._waiting[number] = AsyncResult()
         try:
-            self.say(Order(number, call.canary, call.user or "", call.stream))
+            self.say(Order(number, call.canary, call.user or "", text, call.stream))
             told: Told = waiting.get()
         except gevent.GreenletExit:
             self.say(Leave(number))
@@ -96,8 +102,8 @@ class Desk:
         with self._socket.makefile("rb") as lines:
             for text in lines:
                 match heard.decode(text):
-                    case Welcome(worker):
-                        self._welcome.set(worker)
+                    case Welcome() as welcome:
+                        self._welcome.set(welcome)
                     case Told() as told if told.number in self._waiting:
                         self._waiting[told.number].set(told)
         os._exit(0)  # nobody is there any more to whom anything could be told
@@ -111,7 +117,8 @@ class Caller(User):
 
     def on_start(self) -> None:
         """Not all at once: users come when they like."""
-        self._name = DESKS.desk.name()
+        self._name, self._person = DESKS.desk.user()
+        self._asked = count()
         self._random = Random(f"{TOLD.seed}/{self._name}")
         gevent.sleep(self._random.uniform(0, PROFILE.pause))
 
@@ -124,8 +131,9 @@ class Caller(User):
         """One call, to its end; none where the run has ended while it was thinking."""
         if DESKS.over:
             return
-        number, call = DESKS.desk.next_call(self._name, stream=self.stream)
-        told = DESKS.desk.order(number, call) if TOLD.asking is None else self._call(TOLD.asking, call)
+        text = DESKS.desk.text(self._person, next(self._asked))
+        number, call = DESKS.desk.next_call(self._name, text, stream=self.stream)
+        told = DESKS.desk.order(number, call, text) if TOLD.asking is None else self._call(TOLD.asking, call)
         self.environment.events.request.fire(
             request_type="stream" if self.stream else "plain",
             name="call",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ...fakes.answer import Answer
 from ...fakes.clock import RealClock
 from ...fakes.faults import Door, name_of
 from ...fakes.journal import fingerprint
@@ -27,7 +28,7 @@ from ..stage import PATIENCE
 from ..target_file import TargetFile
 from ..targets.http import HttpTarget
 from ..targets.make import Targets
-from . import curves, rows
+from . import crowd, curves, rows
 from .desk import Desk
 from .judging import judged
 from .ledger import Ledger
@@ -38,6 +39,8 @@ from .wire import Settings
 SWEEP = 0.5
 """Seconds between two looks at what has ended."""
 BEAT = 20_000_000
+ECHO_LETTERS = 5
+"""Characters of a streamed piece of what is repeated: placeholders come in several."""
 WHOLE = "load.jsonl"
 """The file with the whole history, in the report directory."""
 
@@ -92,20 +95,21 @@ class LoadRun:
             async with Targets(plan.file, self._clock) as targets:
                 rig = Rig(plan.file, self._clock, targets.one)
                 async with rig:
+                    said = await self._gather(rig)
                     ledger = Ledger(folder / "shelves", rig)
                     heading = self._heading(rig)
-                    await self._load(rig, ledger, heading, folder)
+                    await self._load(rig, ledger, heading, folder, said)
                     spent = {"target": rig.busy_seconds()}
                 ledger.sweep(everything=True)
             ledger.close()
-            logs = rig.logs
-            frame = History(heading, logs=logs, events=sorted([*self._events, *rig.events], key=lambda one: one.at))
+            frame = History(heading, logs=rig.logs, events=sorted([*self._events, *rig.events], key=lambda one: one.at))
+            ledger.conceal(frame)
             found, experienced = judged(rows.ROWS, ledger, frame, plan.report_dir, plan.repeat)
             # What the run gave no occasion for is not expected of its history either.
-            said = {row.id for row in found if row.verdict != "not_applicable"}
-            known = [row.expectation(heading.contract) for row in rows.ROWS if row.id in said]
+            applied = {row.id for row in found if row.verdict != "not_applicable"}
+            known = [row.expectation(heading.contract) for row in rows.ROWS if row.id in applied]
             frame.expectations = [expectation for expectation in known if expectation is not None]
-            ledger.save(plan.report_dir / WHOLE, frame, logs)
+            ledger.save(plan.report_dir / WHOLE, frame)
             load = curves.told(ledger, frame, plan.profile, experienced, spent, WHOLE)
         version = plan.file.version
         return Results(
@@ -126,15 +130,34 @@ class LoadRun:
             load=load,
         )
 
-    async def _load(self, rig: Rig, ledger: Ledger, heading: Heading, folder: Path) -> None:
+    async def _gather(self, rig: Rig) -> crowd.Crowd:
+        """Make the users somebody, where the target masks what they say, and have the fakes repeat it on demand."""
+        pii = self._plan.file.contract.pii
+        people = await asyncio.to_thread(crowd.gathered, pii, self._plan.profile.users, self._plan.seed)
+        rig.plant(value for person in people for value in person.values)
+        found = crowd.crowd_of(people, pii)
+        if found.restores:
+            for server in rig.fakes.values():
+                server.answer = Answer(echo=True, echo_asked=crowd.REPEAT, letters=ECHO_LETTERS)
+        return found
+
+    async def _load(self, rig: Rig, ledger: Ledger, heading: Heading, folder: Path, said: crowd.Crowd) -> None:
         """Let the users call and the weather change, to the end or to Ctrl-C."""
         plan = self._plan
         patience = plan.file.contract.deadline + PATIENCE
-        desk = Desk(folder / "desk", rig.target, self._clock, rig.origin, patience, ledger.call)
+        desk = Desk(folder / "desk", rig.target, self._clock, rig.origin, patience, said, ledger.call)
         asking = rig.target.asking if isinstance(rig.target, HttpTarget) else None
         profile = plan.profile
         settings = Settings(
-            str(desk.socket), profile.name, profile.seconds, profile.users, plan.streamed, patience, plan.seed, asking
+            str(desk.socket),
+            profile.name,
+            profile.seconds,
+            profile.users,
+            plan.streamed,
+            patience,
+            plan.seed,
+            plan.processes,
+            asking,
         )
         swarm = Swarm(settings, (plan.report_dir / "locust.log").absolute(), plan.processes, plan.locust)
         began = self._clock.nanoseconds()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from loading import brownout, ran, verdicts
 
 from brownout.harness.history import load as load_history
 from brownout.harness.load import swarm
@@ -31,30 +32,6 @@ port = {port}
 deadline = 5
 [contract.stream]
 """
-
-
-def brownout(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command, to its end."""
-    return subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "-m", "brownout.harness.cli", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-
-
-def ran(folder: Path, *words: str) -> tuple[Results, subprocess.CompletedProcess[str]]:
-    """A load run, and what is in its results."""
-    done = brownout(folder, "load", *words, "--report", "html,junit,md")
-    assert (folder / "brownout-report" / "results.json").exists(), done.stderr
-    return load(folder / "brownout-report" / "results.json"), done
-
-
-def verdicts(results: Results) -> dict[str, str]:
-    """Every row's."""
-    return {row.id: row.verdict for row in results.results}
 
 
 def direct(folder: Path) -> str:
@@ -214,7 +191,7 @@ async def test_a_swarm_that_was_never_started_stops(tmp_path: Path) -> None:
     """
     There is nothing to stop, and nothing happens.
     """
-    settings = Settings("nowhere", "steady", 1.0, 1, 0.0, 1.0, 0, None)
+    settings = Settings("nowhere", "steady", 1.0, 1, 0.0, 1.0, 0, 1, None)
 
     await swarm.Swarm(settings, tmp_path / "log").stop()
 
