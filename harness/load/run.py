@@ -54,6 +54,8 @@ class Plan:
     profile: Profile
     seed: int = 0
     processes: int = 1
+    master: int | None = None
+    """The port on which Locust waits for so many workers that are started by hand; None where it makes them itself."""
     locust: tuple[str, ...] = ()
     """More words for Locust's command line."""
     fail_on: Level = Level.MUST
@@ -64,7 +66,11 @@ class Plan:
         """The command that repeats the run."""
         profile = self.profile
         words = ["brownout", "load", self.file_name, "--profile", profile.name, "--users", str(profile.users)]
-        words += ["--duration", f"{profile.seconds:g}s", *(["--processes", str(self.processes)] * (self.processes > 1))]
+        words += ["--duration", f"{profile.seconds:g}s"]
+        if self.master is not None:
+            words += ["--master", "--expect-workers", str(self.processes), "--master-bind-port", str(self.master)]
+        elif self.processes > 1:
+            words += ["--processes", str(self.processes)]
         return shlex.join(
             [*words, "--seed", str(self.seed), *(["--locust", shlex.join(self.locust)] if self.locust else [])]
         )
@@ -159,7 +165,7 @@ class LoadRun:
             plan.processes,
             asking,
         )
-        swarm = Swarm(settings, (plan.report_dir / "locust.log").absolute(), plan.processes, plan.locust)
+        swarm = Swarm(settings, (plan.report_dir / "locust.log").absolute(), plan.locust, master=plan.master)
         began = self._clock.nanoseconds()
         await desk.start()
         async with Metronome(self._clock, BEAT) as metronome:
