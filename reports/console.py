@@ -75,7 +75,7 @@ def _parts(results: Results, report: str | None) -> list[RenderableType]:
     if results.since is not None:
         parts += [_since(results.since), Text("")]
     if results.notes:
-        parts += [Text("The baseline", "bold"), *(Text(f" {visible(note)}") for note in results.notes), Text("")]
+        parts += [Text("Also", "bold"), *(Text(f" {visible(note)}") for note in results.notes), Text("")]
     parts += [_families(results), Text("")]
     doubtful = [row for row in results.results if row.verdict == "inconclusive"]
     if doubtful:

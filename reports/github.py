@@ -28,7 +28,7 @@ def _lines(results: Results) -> Iterator[str]:
         text = changes.sentence(results.since) + (f" Fixed: {named}." if named else "")
         yield _command("notice", f"brownout {results.target.name} compared", text)
     for note in results.notes[: MOST - 2]:
-        yield _command("notice", "brownout baseline", note)
+        yield _command("notice", "brownout", note)
     new = {one.row for one in changes.newly_broken(results.since)}
     for fix in [f for f in found if f.gated][: MOST - 1] + [f for f in found if not f.gated][: MOST - 1]:
         promised = f"; promised: {fix.promised}" if fix.promised else ""

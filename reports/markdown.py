@@ -53,7 +53,7 @@ def _lines(results: Results, report: str | None) -> Iterator[str]:
     if results.since is not None:
         yield from _since(results.since)
     if results.notes:
-        yield "### The baseline"
+        yield "### Also"
         yield ""
         yield from (f"- {code(note)}" for note in results.notes)
         yield ""

@@ -213,7 +213,7 @@ class Results(msgspec.Struct):
     interrupted: bool = False
     """Whether somebody ended the run before it had ended; what had not been judged is inconclusive."""
     notes: list[str] = []
-    """What there is to say of the baseline: what is known, what of that is fixed, expired or was not judged."""
+    """What there is to know beside the verdicts: how the target behaved, and what has become of a baseline."""
     since: Since | None = None
     """What has changed since an earlier run, where that was given."""
     schema: Literal["brownout.results/1"] = SCHEMA

@@ -35,7 +35,7 @@ def apply(results: Results, known: Baseline, path: Path, *, update: bool) -> Res
         path.write_text(baseline.render(known), "utf-8")
         lines = [f"baseline {path} holds {len(known.known)} known failures: give each a reason and an owner"]
     compared = baseline.compare(results, known, today())
-    return replace(baseline.with_gate(results, compared), notes=[*baseline.told(compared), *lines])
+    return replace(baseline.with_gate(results, compared), notes=[*results.notes, *baseline.told(compared), *lines])
 
 
 def earlier(path: Path) -> Results:

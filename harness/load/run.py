@@ -20,6 +20,7 @@ from ...version import __version__
 from .. import checks
 from ..account import environment, gate_of
 from ..clock import Metronome
+from ..conduct import Conduct
 from ..contract import written
 from ..history import Heading, History, Incident
 from ..rig import Rig
@@ -117,6 +118,8 @@ class LoadRun:
             frame.expectations = [expectation for expectation in known if expectation is not None]
             ledger.save(plan.report_dir / WHOLE, frame)
             load = curves.told(ledger, frame, plan.profile, experienced, spent, WHOLE)
+        conduct = Conduct()
+        conduct.saw("the load run", rig.events)
         version = plan.file.version
         return Results(
             __version__,
@@ -134,6 +137,7 @@ class LoadRun:
             checks={name: checks.requirement(check) for name, check in checks.load().items()},
             interrupted=self.interrupted,
             load=load,
+            notes=conduct.notes(),
         )
 
     async def _gather(self, rig: Rig) -> crowd.Crowd:

@@ -97,7 +97,7 @@ def test_many_changes_are_counted() -> None:
     assert "… and 3 more" in console.render(replace(broken, since=changes.since(BEFORE, broken)))
 
 
-def test_notes_of_the_baseline_are_in_every_report() -> None:
+def test_notes_are_in_every_report() -> None:
     """
     That something known is fixed is said where people look: on the terminal, in the summary, beside the run.
     """
@@ -105,5 +105,5 @@ def test_notes_of_the_baseline_are_in_every_report() -> None:
 
     assert "fixed    retry.jitter passes" in console.render(noted)
     assert "retry.jitter passes: take it out" in markdown.render(noted)
-    assert "::notice title=brownout baseline::fixed retry.jitter passes" in github.render(noted)
+    assert "::notice title=brownout::fixed retry.jitter passes" in github.render(noted)
     assert "retry.jitter passes: take it out" in html.render(noted, lambda _: None)
