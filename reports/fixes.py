@@ -57,7 +57,7 @@ _OF_FAMILY = {
     "residency": "leak",
     "spend": "money",
 }
-_OF_OUTCOME = {"truncated": "wrong", "garbled": "wrong", "hung": "hang"}
+_OF_OUTCOME = {"truncated": "wrong", "empty": "wrong", "garbled": "wrong", "hung": "hang"}
 _OF_CHECK = {"ended": "hang", "answered": "refused"}
 _ABOUT_LOAD = frozenset({"retry", "quota", "breaker"})
 

@@ -157,12 +157,16 @@ def version_of(file: TargetFile) -> str | None:
     """The target's version: as it is written, or what its command prints first."""
     if not isinstance(file.version, Version):
         return file.version
+    command = list(file.version.command)
+    if file.version.package and file.call.python is not None:
+        asked = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
+        command = [file.call.python.interpreter, "-c", asked, file.version.package]
     try:
         done = subprocess.run(  # noqa: S603  # the user's own command
-            file.version.command, cwd=file.start.cwd, capture_output=True, text=True, timeout=30, check=True
+            command, cwd=file.start.cwd, capture_output=True, text=True, timeout=30, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise BrokenFile(file.name, [(None, f"version.command said no version: {error}", "")]) from error
+        raise BrokenFile(file.name, [(None, f"version said none: {error}", "")]) from error
     return next(iter(done.stdout.strip().splitlines()), None)
 
 
