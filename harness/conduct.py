@@ -18,8 +18,7 @@ SAID = {
     "line_truncated": "wrote longer lines than are kept",
     "closed_stdout": "closed its standard output",
     "target_died": "died",
-    "ignored_quit": "did not end when its input did",
-    "ignored_term": "ignored TERM, and was killed",
+    "ignored_term": "did not end in time after TERM, and was killed",
     "left_processes": "left processes behind, which were ended with it",
     "left_running": "has processes that could not be ended",
 }
