@@ -1,7 +1,7 @@
 """What a run says that an earlier one did not: promises that are newly broken, and such as were broken and are kept.
 
 Cases are compared, not rows: a row that fails before and after may have a case more that does. What was not run this
-time has not changed; what was not run before is newly broken where it fails, and says nothing where it does not.
+time has not changed. What was not run before is told where it fails, and is not called newly broken: nobody knows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ def since(earlier: Results, run: Results) -> Since:
 
 def newly_broken(found: Since | None) -> list[Change]:
     """What fails, and did not."""
-    return [one for one in found.changes if one.after == "fail"] if found else []
+    return [one for one in found.changes if one.after == "fail" and one.before] if found else []
+
+
+def first_seen(found: Since | None) -> list[Change]:
+    """What fails, and was not run before."""
+    return [one for one in found.changes if not one.before] if found else []
 
 
 def fixed(found: Since | None) -> list[Change]:
@@ -38,13 +43,18 @@ def fixed(found: Since | None) -> list[Change]:
 
 def others(found: Since | None) -> list[Change]:
     """What is told in another way, and is neither: most could be judged once and could not be another time."""
-    told = [*newly_broken(found), *fixed(found)]
+    told = [*newly_broken(found), *first_seen(found), *fixed(found)]
     return [one for one in found.changes if one not in told] if found else []
 
 
 def sentence(found: Since) -> str:
     """How much has changed."""
-    parts = [(newly_broken(found), "newly broken"), (fixed(found), "fixed"), (others(found), "otherwise changed")]
+    parts = (
+        (newly_broken(found), "newly broken"),
+        (fixed(found), "fixed"),
+        (first_seen(found), "broken that had not been run"),
+        (others(found), "otherwise changed"),
+    )
     said = [f"{len(some)} {word}" for some, word in parts if some]
     version = f" {found.version}" if found.version else ""
     return f"Since the run of {found.target}{version} on {found.started}: {', '.join(said) or 'nothing has changed'}."
@@ -57,13 +67,14 @@ def label(change: Change) -> str:
 
 def step(change: Change) -> str:
     """From which verdict to which."""
-    return f"{WORDS[change.before] if change.before else 'not judged'} → {WORDS[change.after]}"
+    return f"{WORDS[change.before] if change.before else 'not run'} → {WORDS[change.after]}"
 
 
 def told(found: Since, most: int) -> Iterator[tuple[VerdictName, str, Change | None]]:
     """The changes, worst first, each with a mark and a word; the last of a kind may say how many more there are."""
     kinds: tuple[tuple[list[Change], VerdictName, str], ...] = (
         (newly_broken(found), "fail", "newly broken"),
+        (first_seen(found), "fail", "not run before"),
         (fixed(found), "pass", "fixed"),
         (others(found), "inconclusive", ""),
     )
