@@ -58,6 +58,8 @@ class Answer:
     """Said instead of numbered words."""
     echo: bool = False
     """Whether the last text of the prompt is said again instead, word for word."""
+    echo_asked: str = ""
+    """What has to stand in that text for it to be said again; where it does not, words are counted as ever."""
     letters: int | None = None
     """How many characters a streamed piece of `text` has; it is a word where not given."""
     tool_calls: tuple[ToolCall, ...] = ()
@@ -77,7 +79,7 @@ class Answer:
 
     def heard(self, texts: Sequence[str]) -> Answer:
         """The answer to a prompt of these texts."""
-        return replace(self, text=texts[-1]) if self.echo and texts else self
+        return replace(self, text=texts[-1]) if self.echo and texts and self.echo_asked in texts[-1] else self
 
     def pieces(self, canary: str | None) -> list[str]:
         """The answer's text, cut as it is streamed."""

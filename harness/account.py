@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..reports.results import CaseResult, Gate, RecallResult, RowResult, ViolationResult
+from .contract import Contract
 from .history import Heading, History
 from .outcome import outcomes
 from .pii.tally import Count
@@ -35,13 +36,13 @@ def case_result(history: History, judgement: Judgement, repeat: str, path: str) 
         heading.rate,
         repeat,
         path,
-        [_recall(count, history) for count in judgement.counts],
+        [recall_of(count, history.contract) for count in judgement.counts],
     )
 
 
-def _recall(count: Count, history: History) -> RecallResult:
-    pii = history.contract.pii
-    promised = 1.0 if pii is None else pii.recall_of(count.type)
+def recall_of(count: Count, contract: Contract) -> RecallResult:
+    """What became of the values of one type and locale, beside what is promised of them."""
+    promised = 1.0 if contract.pii is None else contract.pii.recall_of(count.type)
     return RecallResult(count.type, count.locale, len(count.planted), len(count.seen), promised)
 
 

@@ -51,6 +51,7 @@ def find(file: TargetFile, data: dict[str, Any], folder: Path) -> list[Complaint
     return list(
         chain(
             _calling(file.call),
+            _versioned(file),
             _installing(file),
             _starting(file),
             _providers(file.providers, spending=file.contract.spend is not None),
@@ -96,6 +97,17 @@ def _calling(call: Calling) -> Iterator[Complaint]:
 def _importable(where: str) -> bool:
     module, _, name = where.partition(":")
     return all(part.isidentifier() for part in (*module.split("."), *name.split(".")))
+
+
+def _versioned(file: TargetFile) -> Iterator[Complaint]:
+    if file.version is None or isinstance(file.version, str):
+        return
+    if bool(file.version.command) == bool(file.version.package):
+        right = 'version = "1.4.2", { command = ["acme", "--version"] } or { package = "acme" }'
+        yield Complaint(("version",), "version says nothing, or two things", right)
+    if file.version.package and file.call.python is None:
+        right = 'version = { command = ["acme", "--version"] }'
+        yield Complaint(("version", "package"), "only [call.python] has an interpreter that knows packages", right)
 
 
 def _installing(file: TargetFile) -> Iterator[Complaint]:

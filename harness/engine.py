@@ -26,6 +26,7 @@ from . import checks
 from .account import environment, gate_of, not_applicable, row_result
 from .case import Finished, Slip, play
 from .clock import WarpClock, rests
+from .conduct import Conduct
 from .contract import written
 from .history import append
 from .ladder import HIGHEST, LEAPING, REAL, Pace, Trial, alone, first_pace, next_pace
@@ -109,6 +110,7 @@ class Engine:
         self._finished: list[Finished] = []
         self._after = next((scenario for scenario in plan.scenarios if scenario.after), None)
         self._shared: Rig | None = None
+        self._conduct = Conduct()
         self._presented: tuple[str | None, str | None] = (None, None)
         """Name and version as the target itself has told them."""
         self.interrupted = False
@@ -124,6 +126,7 @@ class Engine:
                 if self._one_process:
                     async with self._rig(REAL) as self._shared:
                         await self._everything()
+                    self._conduct.saw("the whole run", self._shared.events)
                 else:
                     await self._try_target_time()
                     await self._everything()
@@ -259,6 +262,7 @@ class Engine:
                 finished = await self._on(slip, rig)
                 await rig.look()  # children that started late, too
                 seen = len(rig.events)
+            self._conduct.saw(_name(scenario, case), rig.events)
             append(self._plan.report_dir / finished[0].result.history, rig.ending(seen))
         except OutOfReach as out:
             self._give_up_target_time(str(out))
@@ -338,6 +342,7 @@ class Engine:
             plan.again or plan.repeat(),
             families={scenario.family: scenario.family_title for scenario in plan.scenarios},
             checks={name: checks.requirement(check) for name, check in checks.load().items()},
+            notes=self._conduct.notes(),
         )
 
 

@@ -231,8 +231,8 @@ class History:
         return self._sorted
 
     def empty(self) -> History:
-        """The same run without what came of it: its heading, its events and what was expected."""
-        return History(self.heading, events=self.events, expectations=self.expectations)
+        """The same run without what came of it: its heading, its events, what was expected and what was planted."""
+        return History(self.heading, events=self.events, expectations=self.expectations, planted=self.planted)
 
     def records(self) -> Iterable[Record]:
         """Everything, heading first."""

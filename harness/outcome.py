@@ -4,6 +4,8 @@ answered     the whole answer of one exchange, word for word
 degraded     something else that says it is degraded, or that comes from a fallback
 clean_error  an error that gives nothing away
 dirty_error  an error that shows a stack trace or a provider's address, or a target that died
+partial      a part of it, and a finish that says so
+empty        no text, as an answer
 truncated    a part passed off as the whole
 garbled      lost, repeated, spliced or foreign words
 hung         neither answer nor error
@@ -15,8 +17,11 @@ import re
 from collections import Counter
 
 from ..fakes.answer import WORD
+from .checks.streams import UNFINISHED
 from .history import Call, History
 
+CUT_SHORT = UNFINISHED | {"length", "max_tokens", "content_filter", "safety"}
+"""Finish reasons, in lower case, by which a caller knows that there is less than there could be."""
 DIRTY = re.compile(
     r"Traceback \(most recent call last\)|https?://|127\.0\.0\.1|sk-[A-Za-z0-9-]{8,}|<[0-9a-f]{12}(?::\w+)?>|<pii:"
 )
@@ -35,6 +40,10 @@ def outcome(call: Call, history: History) -> str:
         return "answered"
     if call.degraded:
         return "degraded"
+    if (call.finish or "").lower() in CUT_SHORT:
+        return "partial"
+    if not call.text:
+        return "empty"
     numbers = [(canary, int(number)) for canary, number in WORD.findall(call.text)]
     in_order = [number for _, number in numbers] == list(range(1, len(numbers) + 1))
     own = all(canary == call.canary for canary, _ in numbers)

@@ -160,9 +160,11 @@ class Install(Table, frozen=True):
 
 
 class Version(Table, frozen=True):
-    """A command whose first line of output is the version."""
+    """A command whose first line of output is the version, or a package that the target is about."""
 
-    command: tuple[str, ...]
+    command: tuple[str, ...] = ()
+    package: str = ""
+    """Its version is that of this package, as the interpreter of [call.python] has it."""
 
 
 Report = Literal["html", "junit", "md", "json"]

@@ -13,9 +13,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from . import recall
+from . import changes, recall
 from .fixes import Fix, fixes, groups
-from .results import Results, RowResult, VerdictName
+from .results import Results, RowResult, Since, VerdictName
 from .wording import (
     ORDER,
     SYMBOLS,
@@ -28,12 +28,15 @@ from .wording import (
     gate_verdict,
     one_line,
     seconds,
+    visible,
 )
 
 COLOURS: dict[VerdictName, str] = {"pass": "green", "fail": "red", "inconclusive": "yellow", "not_applicable": "dim"}
 MOST_ALIKE = 3
 """Broken promises that are told of each kind."""
 MOST_DOUBTS = 7
+MOST_CHANGES = 10
+"""Changes since an earlier run that are told of each kind."""
 
 
 def render(results: Results, *, colour: bool = False, width: int = 100, report: str | None = None) -> str:
@@ -69,6 +72,10 @@ def _parts(results: Results, report: str | None) -> list[RenderableType]:
             parts.append(Text(""))
     if (found_table := recall.telling(results)) is not None:
         parts += [_recall(found_table), Text("")]
+    if results.since is not None:
+        parts += [_since(results.since), Text("")]
+    if results.notes:
+        parts += [Text("Also", "bold"), *(Text(f" {visible(note)}") for note in results.notes), Text("")]
     parts += [_families(results), Text("")]
     doubtful = [row for row in results.results if row.verdict == "inconclusive"]
     if doubtful:
@@ -126,6 +133,17 @@ def _recall(found: recall.Table) -> RenderableType:
         table.add_row(*(Text(one_line(cell, 40), "red" if recall.less(cell) else "") for cell in line))
     title = Text.assemble((f"Personal data in {one_line(found.row)}", "bold"), (f"  {found.sentence}", "dim"))
     return Group(title, Padding(table, (0, 0, 0, 4)))
+
+
+def _since(found: Since) -> RenderableType:
+    lines: list[RenderableType] = [Text(one_line(changes.sentence(found)), "bold")]
+    for verdict, word, change in changes.told(found, MOST_CHANGES):
+        line = _mark(verdict, f" {SYMBOLS[verdict]} {word}")
+        if change is not None:
+            reason = f": {one_line(change.reason)}" if change.reason else ""
+            line += Text(f"  {one_line(changes.label(change))}") + Text(f"  {change.level}{reason}", "dim")
+        lines.append(line)
+    return Group(*lines)
 
 
 def _doubts(rows: list[RowResult]) -> RenderableType:

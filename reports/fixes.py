@@ -31,6 +31,11 @@ _UNDER_LOAD = {
     "load.key-not-logged": "leak",
     "load.key-not-returned": "leak",
     "load.key-not-in-url": "leak",
+    "load.pii-not-sent": "leak",
+    "load.pii-not-logged": "leak",
+    "load.pii-not-returned": "leak",
+    "load.pii-no-crosstalk": "leak",
+    "load.pii-restored": "wrong",
     "load.spend": "money",
     "load.errors": "refused",
     "load.rate-limited": "load",
@@ -52,7 +57,7 @@ _OF_FAMILY = {
     "residency": "leak",
     "spend": "money",
 }
-_OF_OUTCOME = {"truncated": "wrong", "garbled": "wrong", "hung": "hang"}
+_OF_OUTCOME = {"truncated": "wrong", "empty": "wrong", "garbled": "wrong", "hung": "hang"}
 _OF_CHECK = {"ended": "hang", "answered": "refused"}
 _ABOUT_LOAD = frozenset({"retry", "quota", "breaker"})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from . import changes
 from .fixes import fixes
 from .results import Results
 from .wording import SYMBOLS, breaks, gate_sentence, gate_verdict, one_line
@@ -13,7 +14,7 @@ MOST = 10
 
 
 def render(results: Results) -> str:
-    """One error for each failed row that breaks the gate, a warning for each other, and the verdict."""
+    """The verdict, what has changed, an error for each failed row that breaks the gate, a warning for each other."""
     return "\n".join(_lines(results)) + "\n"
 
 
@@ -22,10 +23,18 @@ def _lines(results: Results) -> Iterator[str]:
     verdict = gate_verdict(results)
     level = {"pass": "notice", "fail": "error"}.get(verdict, "warning")
     yield _command(level, f"brownout {results.target.name}", f"{SYMBOLS[verdict]} {gate_sentence(results)}")
+    if results.since is not None:
+        named = ", ".join(changes.label(one) for one in changes.fixed(results.since))
+        text = changes.sentence(results.since) + (f" Fixed: {named}." if named else "")
+        yield _command("notice", f"brownout {results.target.name} compared", text)
+    for note in results.notes[: MOST - 2]:
+        yield _command("notice", "brownout", note)
+    new = {one.row for one in changes.newly_broken(results.since)}
     for fix in [f for f in found if f.gated][: MOST - 1] + [f for f in found if not f.gated][: MOST - 1]:
         promised = f"; promised: {fix.promised}" if fix.promised else ""
         text = f"{fix.row.title} Seen: {fix.seen}{promised}. Repeat: {fix.case.repeat}"
-        yield _command("error" if fix.gated else "warning", fix.row.id, text)
+        name = f"{fix.row.id} (newly broken)" if fix.row.id in new else fix.row.id
+        yield _command("error" if fix.gated else "warning", name, text)
     doubtful = [row for row in results.results if row.verdict == "inconclusive"]
     for row in [row for row in doubtful if breaks(results, row)][: MOST - 1]:
         yield _command("warning", row.id, f"could not be judged: {row.reason}")

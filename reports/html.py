@@ -20,7 +20,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from . import recall, wording
+from . import changes, recall, wording
 from .curves import curves
 from .delivery import Delivery, deliveries
 from .fixes import anchor, fixes, groups
@@ -101,6 +101,7 @@ def render(results: Results, histories: Reader) -> str:
         families=families(results),
         details=details,
         anchor=anchor,
+        changes=changes,
         curves=curves(results.load) if results.load else [],
         recall=recall.table,
         style=Markup(style),  # noqa: S704  # our own file

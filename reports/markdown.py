@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from . import recall
+from . import changes, recall
 from .fixes import Fix, fixes
-from .results import LoadResult, Results
+from .results import LoadResult, Results, Since
 from .wording import (
     ORDER,
     SYMBOLS,
@@ -50,6 +50,13 @@ def _lines(results: Results, report: str | None) -> Iterator[str]:
         if len(found) > MOST_FIXES:
             yield f"… and {count(len(found) - MOST_FIXES, 'more failed row')}."
         yield ""
+    if results.since is not None:
+        yield from _since(results.since)
+    if results.notes:
+        yield "### Also"
+        yield ""
+        yield from (f"- {code(note)}" for note in results.notes)
+        yield ""
     if (found_table := recall.telling(results)) is not None:
         yield from _recall(found_table)
     if results.load is not None:
@@ -71,6 +78,20 @@ def _fix(number: int, fix: Fix, report: str | None) -> Iterator[str]:
     yield f"{number}. **{name}** ({fix.row.level}{cases}; {fix.costs}): {escape(fix.row.title)}"
     yield f"   Seen {code(fix.seen)}{promised}."
     yield f"   Repeat: {code(fix.case.repeat)}"
+
+
+def _since(found: Since) -> Iterator[str]:
+    yield "### What has changed"
+    yield ""
+    yield escape(changes.sentence(found))
+    yield ""
+    for verdict, word, change in changes.told(found, MOST_FIXES):
+        if change is None:
+            yield f"- {MARKS[verdict]} {word}"
+        else:
+            reason = f": {code(change.reason)}" if change.reason else ""
+            yield f"- {MARKS[verdict]} {word}: {code(changes.label(change))} ({change.level}){reason}"
+    yield ""
 
 
 def _recall(found: recall.Table) -> Iterator[str]:

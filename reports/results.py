@@ -167,6 +167,27 @@ class LoadResult(msgspec.Struct):
     """Path of the whole history, from the results file."""
 
 
+class Change(msgspec.Struct):
+    """A case whose verdict is another than in an earlier run."""
+
+    row: str
+    level: LevelName
+    case: str
+    before: VerdictName | None
+    """None where it was not run."""
+    after: VerdictName
+    reason: str = ""
+
+
+class Since(msgspec.Struct):
+    """What has changed since an earlier run."""
+
+    started: str
+    target: str
+    version: str | None = None
+    changes: list[Change] = []
+
+
 class Results(msgspec.Struct):
     """One run."""
 
@@ -191,6 +212,10 @@ class Results(msgspec.Struct):
     """What a load run was and came to; None of any other run."""
     interrupted: bool = False
     """Whether somebody ended the run before it had ended; what had not been judged is inconclusive."""
+    notes: list[str] = []
+    """What there is to know beside the verdicts: how the target behaved, and what has become of a baseline."""
+    since: Since | None = None
+    """What has changed since an earlier run, where that was given."""
     schema: Literal["brownout.results/1"] = SCHEMA
 
 

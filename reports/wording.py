@@ -21,6 +21,8 @@ OUTCOMES = {
     "degraded": "a degraded answer",
     "clean_error": "a clean error",
     "dirty_error": "an error that gives things away",
+    "partial": "a part, told as one",
+    "empty": "an empty answer",
     "truncated": "a part passed off as the whole",
     "garbled": "lost, repeated or foreign words",
     "hung": "neither answer nor error",

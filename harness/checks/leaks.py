@@ -72,9 +72,12 @@ def nothing_of_others(calls: list[Call], *, history: History) -> Iterator[Violat
         raise NothingToJudge("no caller was told anything")
     kinds = {one.id: one for one in history.planted}
     own = {(one.where, one.value) for one in history.sightings if one.place == places.QUESTION}
+    told: dict[str, dict[str, None]] = {}
+    for one in history.sightings:
+        if one.place in {places.ANSWER, places.ERROR} and (one.where, one.value) not in own:
+            told.setdefault(one.where, {})[one.value] = None
     for call in calls:
-        told = [one for one in history.sightings if one.where == call.id and one.place in {places.ANSWER, places.ERROR}]
-        for value in dict.fromkeys(one.value for one in told if (call.id, one.value) not in own):
+        for value in told.get(call.id, ()):
             whose = [where for where, said in own if said == value]
             saw = f"{kinds[value].type} of {', '.join(sorted(whose)[:3]) or 'nobody here'}, told to {call.id}"
             yield Violation(saw, "nobody's values but the caller's own", (call.id, *sorted(whose)[:3]))
@@ -151,9 +154,10 @@ def _leaks(counts: Iterable[Count], contract: Contract, where: str) -> Iterator[
 
 
 def _repeats(exchange: Exchange) -> bool:
-    """Whether a provider has said the whole of what it was to say."""
-    limit = exchange.max_output
-    return exchange.sent_whole and bool(exchange.answer) and (limit is None or exchange.output_tokens < limit)
+    """Whether a provider has repeated the whole of what it was told; numbered words repeat nothing."""
+    limit, answer = exchange.max_output, exchange.answer
+    repeated = answer and not answer.startswith(f"{exchange.canary}-1")
+    return exchange.sent_whole and bool(repeated) and (limit is None or exchange.output_tokens < limit)
 
 
 def _marked(text: str, kinds: dict[str, str]) -> list[str]:

@@ -80,7 +80,7 @@ def no_part_as_whole(calls: list[Call], *, history: History) -> Iterator[Violati
     An answer that says it is degraded, or has none of the providers' words, is the target's own.
     """
     for call in calls:
-        if not call.done or call.degraded or call.finish in UNFINISHED or is_whole(call, history):
+        if not call.done or call.degraded or call.finish in UNFINISHED or call.repeated or is_whole(call, history):
             continue
         attempts = history.attempts([call])
         if call.text and not WORD.search(call.text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,11 +43,13 @@ def text_is_a_beginning(calls: list[Call], *, history: History) -> Iterator[Viol
 
 
 @check
-def ended_once(calls: list[Call]) -> Iterator[Violation]:
+def ended_once(calls: list[Call], *, history: History) -> Iterator[Violation]:
     """A call ends once."""
+    # What a program says of a call that it has ended reaches no caller, and is noted instead.
+    again = Counter(event.details.get("request") for event in history.events if event.what == "answered_twice")
     for call in calls:
-        if call.ends > 1:
-            yield Violation(f"{call.ends} ends", "one", (call.id,))
+        if (ends := call.ends + again[call.id]) > 1:
+            yield Violation(f"{ends} ends", "one", (call.id,))
 
 
 @check

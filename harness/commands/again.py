@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
-import msgspec
+from msgspec.structs import replace
 
-from ...fakes.conversion import BrokenFile
-from ...reports import write
-from ...reports.results import Results, RowResult, TargetResult, load
+from ...reports import changes, write
+from ...reports.results import Results, RowResult, TargetResult
 from ...version import __version__
 from .. import checks, finding
 from ..account import case_result, gate_of, row_result
@@ -23,6 +22,7 @@ from ..history import load as load_history
 from ..scenario import Level, Scenario
 from ..selection import NothingSelected
 from ..verdict import judge as judged
+from . import excuses
 from .options import FORMATS, several
 from .output import say
 
@@ -55,13 +55,16 @@ def judge(histories: tuple[Path, ...], fail_on: str, report_dir: Path | None) ->
 @click.argument("results", metavar="RESULTS...", nargs=-1, required=True, type=PATHS)
 @click.option("--report", default="html,junit,md", callback=several(FORMATS), metavar="LIST", help="html,junit,md,json")
 @click.option("--report-dir", type=click.Path(path_type=Path), metavar="DIR", help="Where they go; beside the results.")
-def report(results: tuple[Path, ...], report: tuple[write.Format, ...], report_dir: Path | None) -> None:
+@click.option("--diff", type=PATHS, metavar="RESULTS", help="An earlier run: say what is fixed, and newly broken.")
+def report(
+    results: tuple[Path, ...], report: tuple[write.Format, ...], report_dir: Path | None, diff: Path | None
+) -> None:
     """Render reports again from results.json, or from the folder that holds it."""
+    before = excuses.earlier(diff) if diff else None
     for path in _files(results, "results.json"):
-        try:
-            found = load(path)
-        except msgspec.MsgspecError as error:
-            raise BrokenFile(str(path), [(None, f"is no results.json: {error}", "")]) from error
+        found = excuses.earlier(path)
+        if before is not None:
+            found = replace(found, since=changes.since(before, found))
         folder = path.parent if report_dir is None else report_dir
         if lost := write.carry(found, path.parent, folder):
             click.echo(f"{len(lost)} histories are not beside {path}: their cases have no tables ({lost[0]})", err=True)

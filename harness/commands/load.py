@@ -10,7 +10,7 @@ import click
 from msgspec.structs import replace
 
 from ...fakes.duration import seconds as read_seconds
-from ...reports import console, write
+from ...reports import changes, console, write
 from ...reports.results import Results
 from .. import finding, loop
 from ..exits import Exit, exit_of
@@ -18,7 +18,7 @@ from ..load import swarm
 from ..load.profile import named
 from ..load.run import LoadRun, Plan
 from ..scenario import Level
-from . import output
+from . import excuses, output
 from .options import FORMATS, option, several
 from .run import version_of
 
@@ -39,15 +39,24 @@ class Duration(click.ParamType[float]):
         return found
 
 
+PORT = click.IntRange(1, 65535)
+
+
 @click.command()
 @click.argument("target", required=False, envvar="BROWNOUT_TARGET")
 @option("--profile", "name", default="steady", show_default=True, metavar="NAME", help="Users and weather over time.")
 @option("--duration", type=Duration(), metavar="TIME", help="How long users come.  [default: the profile's]")
 @option("--users", type=click.IntRange(1), metavar="N", help="The most at a time.  [default: the profile's]")
 @option("--processes", type=click.IntRange(1), default=1, metavar="N", help="Locust processes.  [default: 1]")
+@click.option("--master", is_flag=True, help="Wait for workers that are started by hand, on this machine.")
+@click.option("--worker", is_flag=True, help="Be such a worker: all else is said to the master.")
+@option("--expect-workers", "workers", type=click.IntRange(1), metavar="N", help="How many.  [default: 1]")
+@option("--master-bind-port", "bind", type=PORT, metavar="PORT", help="Where the master waits.  [default: 5557]")
+@option("--master-port", "port", type=PORT, metavar="PORT", help="Where a worker finds it.  [default: 5557]")
 @option("--locust", default="", metavar="WORDS", help="More of Locust's own options, in quotes.")
 @option("--seed", type=int, help="Every random choice follows from it.  [default: 0]")
 @option("--fail-on", type=click.Choice(["must", "should"]), help="The weakest level that breaks the gate.")
+@option("--diff", metavar="RESULTS", help="An earlier results.json: say what is fixed since, and newly broken.")
 @option("--report-dir", metavar="DIR", help="Where the reports go.  [default: brownout-report]")
 @option("--report", metavar="LIST", callback=several(FORMATS), help="html,junit,md,json  [default: html,junit,json]")
 @option("--format", "shape", type=click.Choice(["text", "json", "github"]), help="What standard output is written as.")
@@ -57,9 +66,15 @@ def load(
     duration: float | None,
     users: int | None,
     processes: int,
+    master: bool,
+    worker: bool,
+    workers: int | None,
+    bind: int | None,
+    port: int | None,
     locust: str,
     seed: int | None,
     fail_on: str | None,
+    diff: str | None,
     report_dir: str | None,
     report: tuple[write.Format, ...] | None,
     shape: str | None,
@@ -68,9 +83,15 @@ def load(
 
     TARGET is as for `brownout run`. Profiles: `brownout list profiles`; what is judged: `brownout list gates`.
     It needs `pip install 'brownout[load]'`.
+
+    Users can be in several processes: `--processes N` starts them; or `--master --expect-workers N` waits for as many
+    times `brownout load --worker`. All report to the master's run, which is judged as one.
     """
+    _sensible(master=master, worker=worker, processes=processes, workers=workers, bind=bind, port=port)
     profile = named(name).sized(seconds=duration, users=users)
     swarm.installed()
+    if worker:
+        swarm.join(port or swarm.PORT, shlex.split(locust))
     found = finding.find(target, Path.cwd())
     file = found.read()
     told = file.run
@@ -79,12 +100,19 @@ def load(
         found.name,
         profile,
         told.seed if seed is None else seed,
-        processes,
+        (workers or 1) if master else processes,
+        (bind or swarm.PORT) if master else None,
         tuple(shlex.split(locust)),
         Level(fail_on or told.fail_on),
         Path(report_dir or told.report_dir),
     )
+    before = excuses.earlier(Path(diff)) if diff else None
+    if plan.master is not None:
+        again = f"brownout load --worker --master-port {plan.master}"
+        click.echo(f"the users come when {plan.processes} times this has been started: {again}", err=True)
     results, interrupted = performed(plan)
+    if before is not None:
+        results = replace(results, since=changes.since(before, results))
     written = write.files(results, plan.report_dir, tuple(dict.fromkeys(("json", *(report or told.report)))))
     shape = shape or told.format
     if shape == "json":
@@ -94,6 +122,21 @@ def load(
             output.annotate(results)
         output.say(results, next(written[kind] for kind in ("html", "md", "json") if kind in written))
     sys.exit(Exit.INTERRUPTED if interrupted else exit_of(results.gate))
+
+
+def _sensible(
+    *, master: bool, worker: bool, processes: int, workers: int | None, bind: int | None, port: int | None
+) -> None:
+    """Say so where options contradict each other."""
+    if master and worker:
+        raise click.UsageError("one process is the master, others are workers: --master or --worker")
+    if processes > 1 and (master or worker):
+        raise click.UsageError("--processes starts master and workers by itself")
+    for name, value in (("--expect-workers", workers), ("--master-bind-port", bind)):
+        if value is not None and not master:
+            raise click.UsageError(f"{name} is the master's: --master")
+    if port is not None and not worker:
+        raise click.UsageError("--master-port is a worker's: --worker; the master's own is --master-bind-port")
 
 
 def performed(plan: Plan) -> tuple[Results, bool]:

@@ -13,7 +13,7 @@ import click
 from msgspec.structs import replace
 
 from ...fakes.conversion import BrokenFile
-from ...reports import console, repeats, write
+from ...reports import changes, console, repeats, write
 from ...reports.results import Results
 from .. import finding, loop, settings
 from ..account import not_applicable
@@ -51,6 +51,7 @@ BASELINE = "brownout-baseline.toml"
 @option("--scenarios", multiple=True, metavar="PATH", help="A module or folder with rows of your own.")
 @option("--baseline", metavar="FILE", help="Known failures, which do not break the gate.")
 @option("--update-baseline", is_flag=True, help="Write the failures of this run into the baseline.")
+@option("--diff", metavar="RESULTS", help="An earlier results.json: say what is fixed since, and newly broken.")
 @option("--report-dir", metavar="DIR", help="Where the reports go.  [default: brownout-report]")
 @option("--report", metavar="LIST", callback=several(FORMATS), help="html,junit,md,json  [default: html,junit,json]")
 @option("--format", type=click.Choice(["text", "json", "github"]), help="What standard output is written as.")
@@ -63,6 +64,7 @@ def run(
     update_baseline: bool,
     verbose: bool,
     dry_run: bool,
+    diff: str | None,
     **given: Any,
 ) -> None:
     """Run the catalogue, or the rows selected, against a target.
@@ -79,6 +81,7 @@ def run(
     if update_baseline and told.baseline is None:
         told = replace(told, baseline=BASELINE)
     known = excuses.read(Path(told.baseline), missing_is_empty=update_baseline) if told.baseline else None
+    before = excuses.earlier(Path(diff)) if diff else None
     plan = planned(found, file, rows, told, case)
     if dry_run:
         click.echo("\n".join(intended(plan, found)))
@@ -93,8 +96,9 @@ def run(
         lines.insert(0, "no target was named: this is the demonstration that ships, an integration named reference")
     if known is not None and told.baseline is not None:
         update = update_baseline and not interrupted
-        results, said = excuses.apply(results, known, Path(told.baseline), update=update)
-        lines += said
+        results = excuses.apply(results, known, Path(told.baseline), update=update)
+    if before is not None:
+        results = replace(results, since=changes.since(before, results))
     written = write.files(results, plan.report_dir, tuple(dict.fromkeys(("json", *told.report))))
     if told.format == "json":
         click.echo(written["json"].read_text("utf-8"), nl=False)
@@ -153,12 +157,16 @@ def version_of(file: TargetFile) -> str | None:
     """The target's version: as it is written, or what its command prints first."""
     if not isinstance(file.version, Version):
         return file.version
+    command = list(file.version.command)
+    if file.version.package and file.call.python is not None:
+        asked = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
+        command = [file.call.python.interpreter, "-c", asked, file.version.package]
     try:
         done = subprocess.run(  # noqa: S603  # the user's own command
-            file.version.command, cwd=file.start.cwd, capture_output=True, text=True, timeout=30, check=True
+            command, cwd=file.start.cwd, capture_output=True, text=True, timeout=30, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise BrokenFile(file.name, [(None, f"version.command said no version: {error}", "")]) from error
+        raise BrokenFile(file.name, [(None, f"version said none: {error}", "")]) from error
     return next(iter(done.stdout.strip().splitlines()), None)
 
 

@@ -9,6 +9,7 @@ the weather stay in this one:
 
     profile.py      users over time and weather over time: data, found in `scenarios/load`
     locustfile.py   the users; the only module that imports Locust
+    crowd.py        who the users are, and what they say
     http_caller.py  how a user calls a service: directly
     wire.py         what the two processes tell each other
     desk.py         this side of that: makes the calls to targets that are no services, and takes in what came of all

@@ -11,6 +11,7 @@ from ...fakes.clock import Clock
 from ..history import Call, Chunk, hear
 from ..protocol import CallRequest
 from ..targets import Target
+from .crowd import Crowd
 from .wire import Began, Hello, Leave, Made, Order, Told, Welcome, begun, line, said
 
 LINE_BYTES = 64 * 1024 * 1024
@@ -21,7 +22,14 @@ class Desk:
     """Listens on a socket in a folder; `take` is handed every call that is over."""
 
     def __init__(
-        self, socket: Path, target: Target, clock: Clock, origin: int, patience: float, take: Callable[[Call], None]
+        self,
+        socket: Path,
+        target: Target,
+        clock: Clock,
+        origin: int,
+        patience: float,
+        crowd: Crowd,
+        take: Callable[[Call], None],
     ) -> None:
         self.socket = socket
         self.began = asyncio.Event()
@@ -30,6 +38,7 @@ class Desk:
         self._clock = clock
         self._origin = origin
         self._patience = patience
+        self._crowd = crowd
         self._take = take
         self._workers = count()
         self._calls = count(1)
@@ -54,7 +63,7 @@ class Desk:
             while text := await reader.readline():
                 match said.decode(text):
                     case Hello():
-                        writer.write(line(Welcome(worker)))
+                        writer.write(line(Welcome(worker, self._crowd)))
                     case Began():
                         self.began.set()
                     case Made(call):
@@ -83,7 +92,7 @@ class Desk:
 
     async def _call(self, order: Order, writer: asyncio.StreamWriter) -> None:
         """Make a call for a user, to its end."""
-        call = begun(order.canary, order.user, stream=order.stream)
+        call = begun(order.canary, order.user, order.text, stream=order.stream)
         call.id, call.started = f"c{next(self._calls)}", self._elapsed()
         try:
             await asyncio.wait_for(self._read(call), self._patience)

@@ -15,8 +15,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from ...reports.results import CaseResult, RowResult, ViolationResult
-from ..account import history_path
-from ..history import Heading, History
+from ..account import history_path, recall_of
+from ..history import Heading, History, Sighting
 from ..outcome import outcomes
 from ..verdict import Judgement, Verdict, judge
 from .ledger import Ledger
@@ -58,6 +58,8 @@ class Found:
         chosen = set(sorted(canaries - kept)[: max(0, MOST_PROOF - len(kept))])
         shown.calls += [call for call in shelf.calls if call.canary in chosen]
         shown.exchanges += [x for x in shelf.exchanges if x.canary in chosen]
+        proven = {call.id for call in shown.calls} | {x.id for x in shown.exchanges}
+        shown.sightings += [one for one in shelf.sightings if one.where in proven]
 
     def judgement(self) -> Judgement:
         """What the parts come to.
@@ -65,12 +67,13 @@ class Found:
         A broken promise anywhere is one; a part in which nothing could be judged takes nothing from another that was.
         """
         violations = [violation for one in self.judgements for violation in one.violations]
+        counts = [count for one in self.judgements for count in one.counts]
         for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
             for one in self.judgements:
                 if one.verdict is verdict and (verdict is Verdict.FAIL or one.violations or _crashed(one)):
-                    return Judgement(verdict, one.reason, violations, one.doubts)
+                    return Judgement(verdict, one.reason, violations, one.doubts, counts)
         if any(one.verdict is Verdict.PASS for one in self.judgements):
-            return Judgement(Verdict.PASS)
+            return Judgement(Verdict.PASS, counts=counts)
         first = self.judgements[0]
         reason = next((one.reason for one in self.judgements if not one.reason.endswith("to judge")), first.reason)
         return Judgement(Verdict.NOT_APPLICABLE if self.row.idle else Verdict.INCONCLUSIVE, reason, [], first.doubts)
@@ -90,28 +93,31 @@ def judged(
             made[row.id] = _row(row, case)
         else:
             made[row.id] = _row(row, CaseResult("", "inconclusive"))  # keeps its place
-            applying.append(Found(row, History(heading, events=frame.events, expectations=[expectation])))
-    whole = History(frame.heading, ledger.exchanges, ledger.calls, frame.logs, frame.events)
+            own = History(heading, events=frame.events, expectations=[expectation], planted=frame.planted)
+            applying.append(Found(row, own))
+    whole = History(frame.heading, ledger.exchanges, ledger.calls, frame.logs, frame.events, planted=frame.planted)
+    whole.sightings = [*ledger.sightings, *frame.sightings]
     for found in applying:
         if found.row.whole:
-            found.add(judge(_about(whole, found)))
+            found.add(judge(_about(whole, whole.sightings, found)))
     experienced: Counter[str] = Counter()
     for shelf in ledger.shelves(frame):
         experienced.update(outcomes(shelf))
         for found in applying:
             if not found.row.whole:
-                found.add(judge(_about(shelf, found)))
+                # Whose a value is that somebody was told may be known from another shelf alone.
+                found.add(judge(_about(shelf, [*shelf.sightings, *whole.sightings], found)))
             found.keep(shelf)
     for found in applying:
         made[found.row.id] = _row(found.row, _case(found, folder, repeat))
     return list(made.values()), experienced
 
 
-def _about(history: History, found: Found) -> History:
+def _about(history: History, sightings: list[Sighting], found: Found) -> History:
     """A history in which nothing but one row is expected."""
-    return History(
-        found.frame.heading, history.exchanges, history.calls, history.logs, history.events, found.frame.expectations
-    )
+    own = found.frame
+    parts = (history.exchanges, history.calls, history.logs, history.events)
+    return History(own.heading, *parts, own.expectations, own.planted, sightings)
 
 
 def _case(found: Found, folder: Path, repeat: str) -> CaseResult:
@@ -120,12 +126,15 @@ def _case(found: Found, folder: Path, repeat: str) -> CaseResult:
     case = CaseResult("", judgement.verdict.value, judgement.reason, repeat=repeat)
     case.target_seconds = case.wall_seconds = round(heading.seconds, 3)
     case.doubts = judgement.doubts
+    case.recall = [recall_of(count, heading.contract) for count in judgement.counts]
     told = judgement.violations[:MOST_VIOLATIONS]
     case.violations = [ViolationResult(v.check, v.saw, v.promised, list(v.evidence)) for v in told]
     if (more := len(judgement.violations) - len(told)) > 0:
         case.doubts = [*case.doubts, f"{more} more of the same are not told"]
     if found.shown is not None and judgement.violations:
         path = history_path(heading)
+        sighted = {one.value for one in found.shown.sightings}
+        found.shown.planted = [one for one in found.shown.planted if one.id in sighted]
         found.shown.save(folder / path)
         case.history = str(path)
     return case

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ...fakes.answer import Answer
 from ...fakes.clock import RealClock
 from ...fakes.faults import Door, name_of
 from ...fakes.journal import fingerprint
@@ -19,6 +20,7 @@ from ...version import __version__
 from .. import checks
 from ..account import environment, gate_of
 from ..clock import Metronome
+from ..conduct import Conduct
 from ..contract import written
 from ..history import Heading, History, Incident
 from ..rig import Rig
@@ -27,7 +29,7 @@ from ..stage import PATIENCE
 from ..target_file import TargetFile
 from ..targets.http import HttpTarget
 from ..targets.make import Targets
-from . import curves, rows
+from . import crowd, curves, rows
 from .desk import Desk
 from .judging import judged
 from .ledger import Ledger
@@ -38,6 +40,8 @@ from .wire import Settings
 SWEEP = 0.5
 """Seconds between two looks at what has ended."""
 BEAT = 20_000_000
+ECHO_LETTERS = 5
+"""Characters of a streamed piece of what is repeated: placeholders come in several."""
 WHOLE = "load.jsonl"
 """The file with the whole history, in the report directory."""
 
@@ -51,6 +55,8 @@ class Plan:
     profile: Profile
     seed: int = 0
     processes: int = 1
+    master: int | None = None
+    """The port on which Locust waits for so many workers that are started by hand; None where it makes them itself."""
     locust: tuple[str, ...] = ()
     """More words for Locust's command line."""
     fail_on: Level = Level.MUST
@@ -61,7 +67,11 @@ class Plan:
         """The command that repeats the run."""
         profile = self.profile
         words = ["brownout", "load", self.file_name, "--profile", profile.name, "--users", str(profile.users)]
-        words += ["--duration", f"{profile.seconds:g}s", *(["--processes", str(self.processes)] * (self.processes > 1))]
+        words += ["--duration", f"{profile.seconds:g}s"]
+        if self.master is not None:
+            words += ["--master", "--expect-workers", str(self.processes), "--master-bind-port", str(self.master)]
+        elif self.processes > 1:
+            words += ["--processes", str(self.processes)]
         return shlex.join(
             [*words, "--seed", str(self.seed), *(["--locust", shlex.join(self.locust)] if self.locust else [])]
         )
@@ -92,21 +102,24 @@ class LoadRun:
             async with Targets(plan.file, self._clock) as targets:
                 rig = Rig(plan.file, self._clock, targets.one)
                 async with rig:
+                    said = await self._gather(rig)
                     ledger = Ledger(folder / "shelves", rig)
                     heading = self._heading(rig)
-                    await self._load(rig, ledger, heading, folder)
+                    await self._load(rig, ledger, heading, folder, said)
                     spent = {"target": rig.busy_seconds()}
                 ledger.sweep(everything=True)
             ledger.close()
-            logs = rig.logs
-            frame = History(heading, logs=logs, events=sorted([*self._events, *rig.events], key=lambda one: one.at))
+            frame = History(heading, logs=rig.logs, events=sorted([*self._events, *rig.events], key=lambda one: one.at))
+            ledger.conceal(frame)
             found, experienced = judged(rows.ROWS, ledger, frame, plan.report_dir, plan.repeat)
             # What the run gave no occasion for is not expected of its history either.
-            said = {row.id for row in found if row.verdict != "not_applicable"}
-            known = [row.expectation(heading.contract) for row in rows.ROWS if row.id in said]
+            applied = {row.id for row in found if row.verdict != "not_applicable"}
+            known = [row.expectation(heading.contract) for row in rows.ROWS if row.id in applied]
             frame.expectations = [expectation for expectation in known if expectation is not None]
-            ledger.save(plan.report_dir / WHOLE, frame, logs)
+            ledger.save(plan.report_dir / WHOLE, frame)
             load = curves.told(ledger, frame, plan.profile, experienced, spent, WHOLE)
+        conduct = Conduct()
+        conduct.saw("the load run", rig.events)
         version = plan.file.version
         return Results(
             __version__,
@@ -124,19 +137,39 @@ class LoadRun:
             checks={name: checks.requirement(check) for name, check in checks.load().items()},
             interrupted=self.interrupted,
             load=load,
+            notes=conduct.notes(),
         )
 
-    async def _load(self, rig: Rig, ledger: Ledger, heading: Heading, folder: Path) -> None:
+    async def _gather(self, rig: Rig) -> crowd.Crowd:
+        """Make the users somebody, where the target masks what they say, and have the fakes repeat it on demand."""
+        pii = self._plan.file.contract.pii
+        people = await asyncio.to_thread(crowd.gathered, pii, self._plan.profile.users, self._plan.seed)
+        rig.plant(value for person in people for value in person.values)
+        found = crowd.crowd_of(people, pii)
+        if found.restores:
+            for server in rig.fakes.values():
+                server.answer = Answer(echo=True, echo_asked=crowd.REPEAT, letters=ECHO_LETTERS)
+        return found
+
+    async def _load(self, rig: Rig, ledger: Ledger, heading: Heading, folder: Path, said: crowd.Crowd) -> None:
         """Let the users call and the weather change, to the end or to Ctrl-C."""
         plan = self._plan
         patience = plan.file.contract.deadline + PATIENCE
-        desk = Desk(folder / "desk", rig.target, self._clock, rig.origin, patience, ledger.call)
+        desk = Desk(folder / "desk", rig.target, self._clock, rig.origin, patience, said, ledger.call)
         asking = rig.target.asking if isinstance(rig.target, HttpTarget) else None
         profile = plan.profile
         settings = Settings(
-            str(desk.socket), profile.name, profile.seconds, profile.users, plan.streamed, patience, plan.seed, asking
+            str(desk.socket),
+            profile.name,
+            profile.seconds,
+            profile.users,
+            plan.streamed,
+            patience,
+            plan.seed,
+            plan.processes,
+            asking,
         )
-        swarm = Swarm(settings, (plan.report_dir / "locust.log").absolute(), plan.processes, plan.locust)
+        swarm = Swarm(settings, (plan.report_dir / "locust.log").absolute(), plan.locust, master=plan.master)
         began = self._clock.nanoseconds()
         await desk.start()
         async with Metronome(self._clock, BEAT) as metronome:

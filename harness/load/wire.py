@@ -1,7 +1,7 @@
 """What the harness and a Locust process tell each other: one JSON object a line, over a Unix socket.
 
     -> {"op":"hello"}                                  a Locust process is there
-    <- {"op":"welcome","worker":0}                     its number, of which its canaries and its users' names are made
+    <- {"op":"welcome","worker":0,"crowd":{...}}       its number, of which its canaries and its users' names are made
     -> {"op":"began"}                                  its users begin
     -> {"op":"order","number":7,...}                   a user calls a target that is no service: the harness is to
     <- {"op":"told","number":7,"seconds":0.4,...}      what came of it
@@ -17,6 +17,7 @@ import msgspec
 
 from ..history import Call
 from ..targets.asking import Asking
+from .crowd import PLAIN, Crowd
 
 SETTINGS = "BROWNOUT_LOAD"
 """The environment variable by which a Locust process has its `Settings`."""
@@ -40,6 +41,8 @@ class Settings(msgspec.Struct):
     patience: float
     """Seconds after which a user stops waiting."""
     seed: int
+    processes: int
+    """How many Locust processes have users."""
     asking: Asking | None
     """How the target is called; None where the harness calls it."""
 
@@ -58,6 +61,7 @@ class Order(msgspec.Struct, tag="order", tag_field="op"):
     number: int
     canary: str
     user: str
+    text: str
     stream: bool
 
 
@@ -74,9 +78,10 @@ class Made(msgspec.Struct, tag="made", tag_field="op"):
 
 
 class Welcome(msgspec.Struct, tag="welcome", tag_field="op"):
-    """The number of a Locust process, from 0."""
+    """The number of a Locust process, from 0, and what its users say."""
 
     worker: int
+    crowd: Crowd
 
 
 class Told(msgspec.Struct, tag="told", tag_field="op"):
@@ -111,7 +116,7 @@ def canary(seed: int, worker: int, number: int) -> str:
     return "".join(letters)
 
 
-def begun(canary: str, user: str, *, stream: bool) -> Call:
-    """A call that is about to be made: what every user asks."""
-    messages = [{"role": "user", "content": f"[bo:{canary}] Please answer."}]
+def begun(canary: str, user: str, text: str = PLAIN, *, stream: bool) -> Call:
+    """A call that is about to be made."""
+    messages = [{"role": "user", "content": f"[bo:{canary}] {text}"}]
     return Call("", canary, 0, messages, stream, user)

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
-
-import msgspec
 
 from ...fakes.journal import Exchange
 from ..history import Call, Chunk, History, Incident, LogLine, Planted, Sighting
 from . import places
 from .drawing import Value
 from .finder import Found, finder
+
+REMEMBERED = 1024
+"""Texts of which it is remembered what they hold."""
 
 
 class Veil:
@@ -27,11 +29,12 @@ class Veil:
     def __init__(self, values: Mapping[Value, str]) -> None:
         self._ids = dict(values)
         self._finder = finder(tuple(values))
+        # A text is looked through when what it holds is noted and again when it is concealed, and many say the same.
+        self._held = lru_cache(maxsize=REMEMBERED)(self._looked_through)
 
     def find(self, text: str) -> Iterator[tuple[str, Found]]:
         """Every value in a text, with its id."""
-        for found in self._finder.find(text):
-            yield self._ids[found.value], found
+        yield from self._held(text)
 
     def text(self, text: str) -> str:
         """The text without its values."""
@@ -76,10 +79,13 @@ class Veil:
 
     def record(self, record: Exchange | Call | Incident) -> None:
         """The same for a record, in place."""
-        for field in msgspec.structs.fields(record):
-            value = getattr(record, field.name)
+        for name in record.__struct_fields__:
+            value = getattr(record, name)
             if isinstance(value, str | list | tuple | dict) and (clear := self.anything(value)) != value:
-                setattr(record, field.name, clear)  # only then: a fake may be writing into an unfinished exchange
+                setattr(record, name, clear)  # only then: a fake may be writing into an unfinished exchange
+
+    def _looked_through(self, text: str) -> tuple[tuple[str, Found], ...]:
+        return tuple((self._ids[found.value], found) for found in self._finder.find(text))
 
     def _marks(self, text: str) -> Iterator[tuple[int, int, str]]:
         """What is to be replaced, and by what; values that overlap are replaced together."""
@@ -111,36 +117,50 @@ def _kept(text: str, begin: int, end: int, marks: Sequence[tuple[int, int, str]]
 def conceal(history: History, values: Mapping[Value, str]) -> None:
     """Note where each value is to be seen in a history, and make it hold none."""
     veil = Veil(values)
-    seen = dict.fromkeys(_sightings(history, veil))
-    history.sightings = [Sighting(*each) for each in seen]
-    ids = {sighting.value for sighting in history.sightings}
-    history.planted = [Planted(name, value.type, value.locale) for value, name in values.items() if name in ids]
-    for exchange in history.exchanges:
-        exchange.request_body = veil.body(exchange.request_body)
-    for call in history.calls:
-        texts = veil.pieces([chunk.text for chunk in call.chunks])
-        call.chunks = [Chunk(chunk.at, text) for chunk, text in zip(call.chunks, texts, strict=True)]
-    for lines in _by_source(history.logs).values():
-        for line, text in zip(lines, veil.pieces([line.text for line in lines], "\n"), strict=True):
-            line.text = text
-    records: tuple[Exchange | Call | Incident, ...] = (*history.exchanges, *history.calls, *history.events)
+    records: tuple[Exchange | Call, ...] = (*history.exchanges, *history.calls)
+    seen = [sighting for record in records for sighting in sightings(record, veil)]
+    history.sightings = [*seen, *conceal_logs(history.logs, veil)]
+    history.planted = planted(values, history.sightings)
     for record in records:
-        veil.record(record)
+        conceal_record(record, veil)
+    for event in history.events:
+        veil.record(event)
 
 
-def _sightings(history: History, veil: Veil) -> Iterator[tuple[str, str, str, str, int]]:
-    for exchange in history.exchanges:
-        for part, text in places.of_exchange(exchange):
-            for name, found in veil.find(text):
-                yield name, part, exchange.id, found.form, exchange.started
-    for call in history.calls:
-        for part, text in _of_call(call):
-            for name, found in veil.find(text):
-                yield name, part, call.id, found.form, call.started
-    for source, lines in _by_source(history.logs).items():
-        ends = list(accumulate(len(line.text) + 1 for line in lines))
-        for name, found in veil.find("\n".join(line.text for line in lines)):
-            yield name, source, "", found.form, lines[bisect_right(ends, found.start)].at
+def planted(values: Mapping[Value, str], seen: Iterable[Sighting]) -> list[Planted]:
+    """What is told of those values that were seen."""
+    ids = {sighting.value for sighting in seen}
+    return [Planted(name, value.type, value.locale) for value, name in values.items() if name in ids]
+
+
+def sightings(record: Exchange | Call, veil: Veil) -> list[Sighting]:
+    """Where values are to be seen in an exchange or a call."""
+    texts = places.of_exchange(record) if isinstance(record, Exchange) else _of_call(record)
+    found = ((name, part, found.form) for part, text in texts for name, found in veil.find(text))
+    return [Sighting(name, part, record.id, form, record.started) for name, part, form in dict.fromkeys(found)]
+
+
+def conceal_record(record: Exchange | Call, veil: Veil) -> None:
+    """Make an exchange or a call hold no value."""
+    if isinstance(record, Exchange):
+        record.request_body = veil.body(record.request_body)
+    else:
+        texts = veil.pieces([chunk.text for chunk in record.chunks])
+        record.chunks = [Chunk(chunk.at, text) for chunk, text in zip(record.chunks, texts, strict=True)]
+    veil.record(record)
+
+
+def conceal_logs(logs: Iterable[LogLine], veil: Veil) -> list[Sighting]:
+    """Make lines of output hold no value, and say where there were some."""
+    seen: dict[tuple[str, str, str, str, int], None] = {}
+    for source, lines in _by_source(logs).items():
+        texts = [line.text for line in lines]
+        ends = list(accumulate(len(text) + 1 for text in texts))
+        for name, found in veil.find("\n".join(texts)):
+            seen[name, source, "", found.form, lines[bisect_right(ends, found.start)].at] = None
+        for line, text in zip(lines, veil.pieces(texts, "\n"), strict=True):
+            line.text = text
+    return [Sighting(*each) for each in seen]
 
 
 def _of_call(call: Call) -> Iterator[tuple[str, str]]:

@@ -18,10 +18,15 @@ LOOSE = frozenset({"card", "date_of_birth", "iban", "medical_record", "national_
 SEPARATORS = r"(?:[^\w%\\]|_|%[2-7][0-9a-f]|\\+(?:u00[2-7][0-9a-f]|x[2-7][0-9a-f]|[nrt])|[\\%]){0,4}"
 GAP = r"(?:[\W_]|%20){0,2}"
 # A letter or digit beside a value makes it part of something else, unless it belongs to an escape.
-BEFORE = r"(?:(?<![0-9a-z])|(?<=\\[nrt])|(?<=%[0-9a-f][0-9a-f])|(?<=\\x[0-9a-f][0-9a-f])|(?<=\\u00[2-7][0-9a-f]))"
+BEFORE = "(?<![0-9a-z])"
+BEFORE_ESCAPED = r"(?:(?<=\\[nrt])|(?<=%[0-9a-f][0-9a-f])|(?<=\\x[0-9a-f][0-9a-f])|(?<=\\u00[2-7][0-9a-f]))"
 BEHIND = r"(?![0-9a-z])"
 LEAST_BASE64 = 9
 """Characters of base64 that no text has by chance."""
+# What a folded text must have to hold a value that is written with escapes, in other letters, or encoded.
+ESCAPED = re.compile(r"[\\%]")
+NO_ASCII = re.compile(r"[^\x00-\x7f]|[\\%]")
+BASE64 = re.compile(rf"(?:[0-9a-z+/_-]|%2[bf]){{{LEAST_BASE64}}}")
 
 
 def folded(text: str) -> str:
@@ -43,8 +48,12 @@ def written(text: str, *, loose: bool) -> tuple[str, ...]:
         gap = False
     if not pieces:
         return ()
-    before, behind = (BEFORE if _ascii(pieces[0]) else ""), (BEHIND if _ascii(pieces[-1]) else "")
-    return tuple(piece for piece in (before, *pieces, behind) if piece)
+    return (*pieces, BEHIND) if _ascii(pieces[-1]) else tuple(pieces)
+
+
+def begins_a_word(pieces: tuple[str, ...]) -> bool:
+    """Whether a value that is written so has to stand at the beginning of a word."""
+    return _ascii(pieces[0])
 
 
 def base64s(text: str) -> list[tuple[str, ...]]:

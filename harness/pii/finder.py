@@ -1,9 +1,10 @@
-"""Finds values in a text, however they are written, by one compiled pattern.
+"""Finds values in a text, however they are written, by a few compiled patterns.
 
     The text is folded (NFKC, then case), and every folded character remembers where it came from.
-    The pattern is a trie of all ways in which all values may be written (`encodings.py`), so that its cost does not
-    grow with their number. Each way ends in an empty group of its own, which says what was found.
-    It is applied again one character after each finding: values may overlap.
+    A pattern is a trie of the ways in which all values may be written (`encodings.py`), so that its cost does not grow
+    with their number. Each way ends in an empty group of its own, which says what was found.
+    There are four, by what a text must have for them to find anything: words, escapes, other alphabets, base64.
+    Each is applied again one character after each finding: values may overlap.
 
 It searches for whole values: half of one is nobody's.
 """
@@ -14,7 +15,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from operator import itemgetter
 
 from . import encodings
 from .drawing import Value
@@ -34,29 +36,58 @@ class Finder:
     """Finds these values."""
 
     def __init__(self, values: Iterable[Value]) -> None:
-        root = Node()
+        words, others, encoded = Node(), Node(), Node()
         for value in values:
-            for base64, ways in ((False, [encodings.written(value.text, loose=value.type in encodings.LOOSE)]),
-                                 (True, encodings.base64s(value.text))):  # fmt: skip
-                for pieces in filter(None, ways):
-                    root.add(pieces, (value, base64))
-        self._leaves: list[tuple[Value, bool]] = []
-        self._pattern = re.compile(root.pattern(self._leaves)) if root.children else None
+            written = encodings.written(value.text, loose=value.type in encodings.LOOSE)
+            if written:
+                (words if encodings.begins_a_word(written) else others).add(written, value)
+            for pieces in encodings.base64s(value.text):
+                encoded.add(pieces, value)
+        # A text is read by those patterns alone that could find something in it: most texts hold nothing.
+        self._patterns = [
+            Pattern(words, before=encodings.BEFORE),
+            Pattern(words, before=encodings.BEFORE_ESCAPED, only=encodings.ESCAPED),
+            Pattern(others, only=encodings.NO_ASCII),
+            Pattern(encoded, only=encodings.BASE64, base64=True),
+        ]
 
     def find(self, text: str) -> Iterator[Found]:
         """Every value in a text, in the order in which they begin."""
-        if self._pattern is None:
-            return
         search, places = fold(text)
-        at = 0
-        while (match := self._pattern.search(search, at)) is not None:
-            assert match.lastindex is not None
-            value, base64 = self._leaves[match.lastindex - 1]
-            start, end = match.span()
-            at = start + 1
+        found = [place for pattern in self._patterns for place in pattern.find(search)]
+        for start, end, value, base64 in sorted(found, key=itemgetter(0)):
+            begin, stop = start, end
             if places is not None:
-                start, end = places[start], next(place for place in places[end:] if place > places[end - 1])
-            yield Found(value, start, end, encodings.form(value.text, text[start:end], base64=base64))
+                begin, stop = places[start], next(place for place in places[end:] if place > places[end - 1])
+            yield Found(value, begin, stop, encodings.form(value.text, text[begin:stop], base64=base64))
+
+
+class Pattern:
+    """Some ways in which values are written, compiled when the first text comes in which they could be."""
+
+    def __init__(
+        self, root: Node, *, before: str = "", only: re.Pattern[str] | None = None, base64: bool = False
+    ) -> None:
+        self._root = root
+        self._before = before
+        self._only = only
+        self._base64 = base64
+
+    def find(self, search: str) -> Iterator[tuple[int, int, Value, bool]]:
+        """Where a folded text holds which value."""
+        if not self._root.children or (self._only is not None and self._only.search(search) is None):
+            return
+        pattern, leaves = self._compiled
+        at = 0
+        while (match := pattern.search(search, at)) is not None:
+            assert match.lastindex is not None
+            yield *match.span(), leaves[match.lastindex - 1], self._base64
+            at = match.start() + 1
+
+    @cached_property
+    def _compiled(self) -> tuple[re.Pattern[str], list[Value]]:
+        leaves: list[Value] = []
+        return re.compile(self._before + self._root.pattern(leaves)), leaves
 
 
 @lru_cache(maxsize=64)
@@ -70,16 +101,16 @@ class Node:
     """A place in the trie: what may come next, and what has been found if nothing does."""
 
     children: dict[str, Node] = field(default_factory=dict)
-    leaf: tuple[Value, bool] | None = None
+    leaf: Value | None = None
 
-    def add(self, pieces: Sequence[str], leaf: tuple[Value, bool]) -> None:
+    def add(self, pieces: Sequence[str], leaf: Value) -> None:
         """One more way to write a value; of two that are written alike the first is found."""
         node = self
         for piece in pieces:
             node = node.children.setdefault(piece, Node())
         node.leaf = node.leaf or leaf
 
-    def pattern(self, leaves: list[tuple[Value, bool]]) -> str:
+    def pattern(self, leaves: list[Value]) -> str:
         """The pattern of all that may follow, the longest first; each leaf is noted as its group is written."""
         written = ""
         node = self

@@ -23,10 +23,13 @@ class Person:
     number: int
     values: tuple[Value, ...]
 
+    def sentences(self) -> list[str]:
+        """A sentence for each value."""
+        return [sentence(value.type, value.locale, self.number).format(value.text) for value in self.values]
+
     def says(self) -> str:
-        """A prompt with every value in it, a sentence each."""
-        ends = (sentence(value.type, value.locale, self.number).format(value.text) for value in self.values)
-        return "\n".join(ends)
+        """A prompt with every value in it."""
+        return "\n".join(self.sentences())
 
     def value(self, kind: str) -> str | None:
         """Their value of a type; None where they have none."""

@@ -60,6 +60,9 @@ STATUSES = {
     504: "timeout",
 }
 
+# Classes that clients raise for every status that has none of its own; what they mean is the status.
+ANY_STATUS = frozenset({"APIError", "APIStatusError", "HTTPError", "HTTPStatusError"})
+
 
 def kind_of(error: BaseException) -> str:
     """The kind of an error: its own `kind`, or what its code, its class or its status is known for."""
@@ -72,10 +75,10 @@ def kind_of(error: BaseException) -> str:
             return CODES[code]
     status = getattr(error, "status_code", getattr(getattr(error, "response", None), "status_code", None))
     for cls in type(error).__mro__:
+        if cls.__name__ in ANY_STATUS and isinstance(status, int):
+            break
         if cls.__name__ in CLASSES:
             return CLASSES[cls.__name__]
-        if cls.__name__ in {"APIStatusError", "HTTPStatusError", "HTTPError"} and isinstance(status, int):
-            break
     if isinstance(status, int):
         return STATUSES.get(status, "provider" if status >= 500 else "invalid" if status >= 400 else "other")
     return "other"

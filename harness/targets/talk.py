@@ -161,7 +161,9 @@ class Talk(asyncio.Protocol):
             what = {"nobody": "answered_nobody", "again": "spoke_after_end"}[kind]
             if kind == "again" and isinstance(event, Done | Error):
                 what = "answered_twice"
-            self._note(what, call=wire[:80], event=type(event).__name__)
+            request = wire.partition(".")[0]
+            own = {"request": request} if self._ids.get(request) == wire else {}
+            self._note(what, call=wire[:80], event=type(event).__name__, **own)
             return False
         event.id = call.request
         if isinstance(event, ChunkEvent):

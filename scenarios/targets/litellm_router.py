@@ -35,7 +35,7 @@ async def complete(messages: list[dict[str, Any]], *, stream: bool = False) -> A
     if not stream:
         answer = await router().acompletion(model=first, messages=messages)
         choice = answer.choices[0]
-        refusal = (choice.message.get("provider_specific_fields") or {}).get("refusal")
+        refusal = _refusal(choice.message)
         ended = "refusal" if refusal else choice.finish_reason
         yield {"text": choice.message.content or refusal, "finish": ended, "model": answer.model}
         return
@@ -43,7 +43,13 @@ async def complete(messages: list[dict[str, Any]], *, stream: bool = False) -> A
     async for chunk in await router().acompletion(model=first, messages=messages, stream=True):
         model = chunk.model or model
         for part in chunk.choices:
-            if part.delta.content:
-                yield part.delta.content
-            finish = part.finish_reason or finish
+            refusal = _refusal(part.delta)
+            if part.delta.content or refusal:
+                yield part.delta.content or refusal
+            finish = "refusal" if refusal or finish == "refusal" else part.finish_reason or finish
     yield {"finish": finish, "model": model}
+
+
+def _refusal(said: Any) -> Any:
+    """What a model says instead of an answer: a field of its own, or, in older versions, one of the provider's."""
+    return getattr(said, "refusal", None) or (getattr(said, "provider_specific_fields", None) or {}).get("refusal")

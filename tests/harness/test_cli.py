@@ -315,6 +315,39 @@ class TestBaseline:
         assert 'known.toml:5: unknown key "owne"' in result.stderr
 
 
+class TestDiff:
+    def test_what_has_changed_since_an_earlier_run_is_told(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        What is fixed and what is newly broken stands on the terminal, in results.json and in GitHub's step summary.
+        """
+        summary = folder / "summary.md"
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+        brownout("run", "mine.retries", "--report-dir", "earlier")
+        (folder / "mine.py").write_text(MINE.replace("first(1, ServerError(status))", ""))
+
+        fixed = brownout("run", "mine.retries", "--diff", "earlier", "--report-dir", "later", "--format", "github")
+        broken = brownout("report", "earlier", "--diff", "later/results.json", "--report-dir", "again")
+
+        assert 0 == fixed.exit_code
+        assert "✓ fixed  mine.retries[500]" in fixed.stdout
+        assert "Fixed: mine.retries[500], mine.retries[503]." in fixed.stdout
+        assert "- ✅ fixed: `mine.retries[500]` (must)" in summary.read_text()
+        since = load(folder / "later" / "results.json").since
+        assert since is not None
+        assert {("fail", "pass")} == {(one.before, one.after) for one in since.changes}
+        assert "✗ newly broken  mine.retries[500]" in broken.stdout
+
+    def test_what_is_no_earlier_run_is_told_before_anything_is_run(self, folder: Path) -> None:
+        """
+        A file that is missing or is something else ends with 2.
+        """
+        result = brownout("run", "mine.retries", "--diff", "gone")
+
+        assert 2 == result.exit_code
+        assert "gone: is no results.json" in result.stderr
+        assert not (folder / "brownout-report").exists()
+
+
 class TestAgain:
     def test_saved_histories_are_judged_as_they_were(self, folder: Path) -> None:
         """

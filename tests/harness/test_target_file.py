@@ -130,7 +130,13 @@ class TestRead:
             "providers.*.intercept",
             "contract.observe.otlp",
         }
-        absent |= {"call.http.dialect", "start.ready.line", "start.ready.port", "contract.jobs.submit.method"}
+        absent |= {
+            "version.package",
+            "call.http.dialect",
+            "start.ready.line",
+            "start.ready.port",
+            "contract.jobs.submit.method",
+        }
         absent |= {"contract.quota.per_user.tpm", "contract.quota.per_user.rpd", "contract.jobs.status.method"}
         absent |= {"contract.jobs.submit.headers", "contract.jobs.status.headers"}
         absent |= {"contract.quota.per_user.window", "providers.*.limits.window", "providers.*.price.cache_write"}
@@ -202,6 +208,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("table", "line", "text", "hint"),
         [
+            ("[version]", 9, "version says nothing, or two things", "package"),
             ("[contract.retry]\nmax_attempts = 0", 10, "max_attempts must be a whole number, at least 1; it is 0", ""),
             ('[contract.breaker]\ncooldown = "-5s"', 10, "'-5s' is no duration", ""),
             ('[contract.breaker]\nscope = "providr"', 10, "scope must be one of", 'did you mean "provider"?'),

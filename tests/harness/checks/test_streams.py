@@ -13,6 +13,7 @@ from brownout.harness.checks.streams import (
     told_promptly,
     tool_calls_are_whole,
 )
+from brownout.harness.history import Incident
 
 HALF = ANSWER[:20]
 
@@ -91,7 +92,19 @@ class TestEndedOnce:
         calls = [call("c1"), call("c2", ends=2.0), call("c3", ends=None)]
         calls[1].ends = 2
 
-        assert [("c2",)] == [violation.evidence for violation in ended_once(calls)]
+        assert [("c2",)] == [violation.evidence for violation in ended_once(calls, history=history(*calls))]
+
+    def test_a_second_end_that_reached_nobody_counts(self) -> None:
+        """
+        What a program said of a call that it had ended is noted, and is an end; that of another scenario is not.
+        """
+        told = history(call("c1"), call("c2"))
+        told.events = [
+            Incident(1, "answered_twice", {"call": "c1.2", "request": "c1", "event": "Done"}),
+            Incident(2, "answered_twice", {"call": "c2", "event": "Done"}),
+        ]
+
+        assert [("2 ends", ("c1",))] == [(v.saw, v.evidence) for v in ended_once(told.calls, history=told)]
 
 
 class TestToldPromptly:

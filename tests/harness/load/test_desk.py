@@ -9,9 +9,12 @@ import pytest
 
 from brownout.fakes.clock import RealClock
 from brownout.harness.history import Call
+from brownout.harness.load.crowd import Crowd
 from brownout.harness.load.desk import Desk
 from brownout.harness.load.wire import Began, Hello, Leave, Made, Order, Said, Told, Welcome, begun, heard, line
 from brownout.harness.protocol import CallEvent, CallRequest, ChunkEvent, Done
+
+CROWD = Crowd([["I am Ann."]], restores=True)
 
 
 class Slow:
@@ -58,12 +61,12 @@ async def sitting(
     """A desk with one Locust process before it."""
     target = Slow()
     taken: asyncio.Queue[Call] = asyncio.Queue()
-    desk = Desk(folder / "desk", target, RealClock(), 1000, patience, taken.put_nowait)  # type: ignore[arg-type]
+    desk = Desk(folder / "desk", target, RealClock(), 1000, patience, CROWD, taken.put_nowait)  # type: ignore[arg-type]
     await desk.start()
     locust = Locust(*await asyncio.open_unix_connection(folder / "desk"))
     try:
         locust.say(Hello())
-        assert Welcome(0) == await locust.hear()
+        assert Welcome(0, CROWD) == await locust.hear()
         yield desk, locust, target, taken
     finally:
         await desk.stop()
@@ -76,13 +79,14 @@ async def test_an_order_is_made_and_told(tmp_path: Path) -> None:
     """
     async with sitting(tmp_path) as (desk, locust, _, taken):
         locust.say(Began())
-        locust.say(Order(7, "aaaaaa", "quick", stream=True))
+        locust.say(Order(7, "aaaaaa", "quick", "Hello.", stream=True))
         told = await locust.hear()
         call = taken.get_nowait()
         await asyncio.wait_for(desk.began.wait(), 5)
 
     assert isinstance(told, Told)
     assert (7, None, 2) == (told.number, told.error, told.characters)
+    assert "[bo:aaaaaa] Hello." == call.messages[0]["content"]
     assert ("c1", "aaaaaa", "quick", True, "ab") == (
         call.id,
         call.canary,
@@ -99,7 +103,7 @@ async def test_a_user_whose_patience_ends_gives_up(tmp_path: Path) -> None:
     A call without an end is given up, and the target is told that its caller has left.
     """
     async with sitting(tmp_path, patience=0.05) as (_, locust, target, taken):
-        locust.say(Order(1, "aaaaaa", "slow", stream=False))
+        locust.say(Order(1, "aaaaaa", "slow", "Hello.", stream=False))
         told = await locust.hear()
         call = taken.get_nowait()
 
@@ -115,7 +119,7 @@ async def test_a_user_who_leaves_is_a_caller_who_left(tmp_path: Path, how: str) 
     Users who are stopped, and those whose process ends, have left their calls.
     """
     async with sitting(tmp_path) as (_, locust, target, taken):
-        locust.say(Order(1, "aaaaaa", "slow", stream=False))
+        locust.say(Order(1, "aaaaaa", "slow", "Hello.", stream=False))
         await asyncio.wait_for(target.asked.wait(), 5)
         if how == "leave":
             locust.say(Leave(1))

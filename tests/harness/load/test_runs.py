@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+from loading import brownout, direct, gone, ran, signalled_when_users_call, verdicts
 
 from brownout.harness.history import load as load_history
 from brownout.harness.load import swarm
@@ -17,52 +16,6 @@ from brownout.harness.load.wire import Settings
 from brownout.reports.results import Results, load
 
 pytestmark = pytest.mark.slow
-
-DIRECT = """
-name = "direct"
-[call.http]
-url = "http://127.0.0.1:{port}/v1/chat/completions"
-headers = {{ Authorization = "Bearer {{primary.key}}" }}
-[providers.primary]
-dialect = "openai"
-model = "gpt-4o-mini"
-port = {port}
-[contract]
-deadline = 5
-[contract.stream]
-"""
-
-
-def brownout(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command, to its end."""
-    return subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "-m", "brownout.harness.cli", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-
-
-def ran(folder: Path, *words: str) -> tuple[Results, subprocess.CompletedProcess[str]]:
-    """A load run, and what is in its results."""
-    done = brownout(folder, "load", *words, "--report", "html,junit,md")
-    assert (folder / "brownout-report" / "results.json").exists(), done.stderr
-    return load(folder / "brownout-report" / "results.json"), done
-
-
-def verdicts(results: Results) -> dict[str, str]:
-    """Every row's."""
-    return {row.id: row.verdict for row in results.results}
-
-
-def direct(folder: Path) -> str:
-    """A target that is a provider itself: what calls a service by HTTP calls the fake."""
-    port = swarm.free_port()
-    path = folder / "direct.toml"
-    path.write_text(DIRECT.format(port=port))
-    return str(path)
 
 
 def test_the_reference_stands_steady_traffic(tmp_path: Path) -> None:
@@ -142,17 +95,13 @@ def test_interruption_leaves_reports_and_no_process(tmp_path: Path, kind: str) -
     process = subprocess.Popen(  # noqa: S603  # our own command
         words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    log = tmp_path / "brownout-report" / "locust.log"
-    while not (log.exists() and "All users spawned" in log.read_text()):
-        assert process.poll() is None, process.communicate()
-    below = _children(process.pid)
-    process.send_signal(signal.SIGINT)
+    below = signalled_when_users_call(process, tmp_path)
     out, err = process.communicate(timeout=60)
 
     assert 130 == process.returncode, err
     assert "The run was interrupted." in out
     assert below
-    assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
+    assert gone(below)
     assert load(tmp_path / "brownout-report" / "results.json").interrupted
 
 
@@ -214,18 +163,6 @@ async def test_a_swarm_that_was_never_started_stops(tmp_path: Path) -> None:
     """
     There is nothing to stop, and nothing happens.
     """
-    settings = Settings("nowhere", "steady", 1.0, 1, 0.0, 1.0, 0, None)
+    settings = Settings("nowhere", "steady", 1.0, 1, 0.0, 1.0, 0, 1, None)
 
     await swarm.Swarm(settings, tmp_path / "log").stop()
-
-
-def _children(pid: int) -> set[int]:
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            continue
-        if parent == pid:
-            found |= {int(folder.name), *_children(int(folder.name))}
-    return found - {os.getpid()}

@@ -36,7 +36,7 @@ def test_a_message_is_one_line() -> None:
     """
     What is said is read again as it was meant.
     """
-    order = Order(1, "aaaaaa", "u1\n", stream=True)
+    order = Order(1, "aaaaaa", "u1\n", "a\nb", stream=True)
 
     assert 1 == line(order).count(b"\n")
     assert order == said.decode(line(order))

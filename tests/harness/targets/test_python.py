@@ -82,6 +82,8 @@ class TestErrors:
             ("own", "budget"),
             ("status", "provider"),
             ("client", "invalid"),
+            ("any status", "context"),
+            ("no status", "provider"),
             ("code", "context"),
             ("timeout", "timeout"),
             ("connection", "provider"),

@@ -79,6 +79,14 @@ class APIStatusError(Exception):
         self.status_code = status
 
 
+class APIError(Exception):
+    pass
+
+
+class AnyStatusError(APIError):
+    status_code = 413
+
+
 class BadRequestError(Exception):
     code = "context_length_exceeded"
 
@@ -88,6 +96,8 @@ ERRORS = {
     "own": OwnError("no money left"),
     "status": APIStatusError(503),
     "client": APIStatusError(422),
+    "any status": AnyStatusError("too large"),
+    "no status": APIError("no reply"),
     "code": BadRequestError("too long"),
     "timeout": TimeoutError("too late"),
     "connection": ConnectionResetError("gone"),
