@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent
 CONSTRAINTS = str(ROOT / "constraints.txt")
 SIDE_BY_SIDE = ["-n", "4", "--dist", "worksteal", "-m", "not alone"]
 ONE_BY_ONE = ["-m", "alone and not whole"]
+BENCHMARKS = "# Benchmarks\n\nWritten by `nox -s bench`, in one run: compare what stands side by side, not with another machine.\n"
 
 
 def wheel(session: nox.Session) -> str:
@@ -87,10 +88,14 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure how exact target time is and what it costs, and what a load run costs the harness."""
+    """Measure how exact target time is and what it costs, and what a load run costs the harness: BENCHMARKS.md."""
     session.install(wheel(session), "requests", "-c", CONSTRAINTS)
-    session.run("python", str(ROOT / "bench" / "warp.py"), *session.posargs)
-    session.run("python", str(ROOT / "bench" / "load.py"))
+    with (ROOT / "BENCHMARKS.md").open("w", encoding="utf-8") as written:
+        written.write(BENCHMARKS)
+        for title, *words in (("Target time", "warp.py", *session.posargs), ("Load runs", "load.py")):
+            print(f"\n## {title}\n\n```", file=written, flush=True)
+            session.run("python", str(ROOT / "bench" / words[0]), *words[1:], stdout=written)
+            print("```", file=written, flush=True)
 
 
 @nox.session

@@ -9,6 +9,7 @@ each kind of wait several processes wait at the same time, so that the whole tak
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import shutil
 import statistics
@@ -20,12 +21,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from brownout.harness.clock import WarpClock, preloading
+from brownout.harness.clock import WarpClock, leaping, preloading, rests
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE.parent / "tests" / "harness" / "clock" / "programs"
 SECONDS = 10
 PROCESSES = 10
+LEAPS = 20
 KINDS = {
     "python": [
         *("sleep", "asyncio", "uvloop", "event", "condition", "queue", "future", "socket", "select"),
@@ -100,6 +102,39 @@ def accuracy(languages: list[str], rates: list[float], waits: int, build: Path) 
                     f" {errors[-1]:6.2f}; {errors[0]:6.3f}"
                 )
             print(row, flush=True)
+
+
+def leaps(languages: list[str], build: Path) -> None:
+    """The table of waits that time leaps over, beside the same waits at a rate."""
+    print(
+        f"\n{LEAPS} waits of {SECONDS} s, one after the other, with leaps: error in percent (median, worst), wall"
+        " milliseconds for each, and how many times as fast as wall time that is; the same at rate 50"
+    )
+    for language in languages:
+        for kind in KINDS[language]:
+            row = f"{language:7}{kind:12}"
+            for rate in (None, 50.0):
+                words = [*command(language, build), kind, str(SECONDS), str(LEAPS)]
+                with WarpClock() as clock, running(clock, words) as (process,):
+                    if rate is None and not asyncio.run(rests(clock, 2.0)):
+                        row += "   never rests for long enough"
+                        continue
+                    took, wall = asyncio.run(_measured(clock, process, rate))
+                errors = sorted(100 * (wait - SECONDS) / SECONDS for wait in took)
+                each = wall / LEAPS
+                row += f"   {statistics.median(errors):5.2f} {errors[-1]:5.2f}  {1000 * each:6.1f} ms {SECONDS / each:5.0f} x"
+            print(row, flush=True)
+
+
+async def _measured(clock: WarpClock, process: subprocess.Popen[str], rate: float | None) -> tuple[list[float], float]:
+    """What a program's waits took to itself, and what all of them took of wall time."""
+    clock.rate, clock.leaps = rate or 1.0, rate is None
+    assert process.stdout
+    began = time.monotonic()
+    tell(process)
+    async with leaping(clock):
+        took = [float(await asyncio.to_thread(process.stdout.readline)) for _ in range(LEAPS)]
+    return took, time.monotonic() - began
 
 
 def cost_of_reading(build: Path) -> None:
@@ -198,6 +233,7 @@ def main() -> None:
         cost_of_reading(build)
         cost_of_waiting(languages, build)
         leap_of_a_day(languages, build)
+        leaps(languages, build)
         accuracy(languages, arguments.rates, arguments.waits, build)
 
 
