@@ -50,6 +50,7 @@ class OpenAI(Speaker):
     base = "/v1"
     troubles = frozenset(troubles.TROUBLES)
     writing = frozenset({"chat", "responses"})
+    blocks = frozenset({"responses"})
     finishes = MappingProxyType(FINISHES)
     closed_lists = frozenset({"service_tier", "truncation"})
     sessions = frozenset({"realtime", "responses.connect"})

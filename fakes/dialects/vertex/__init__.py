@@ -43,6 +43,7 @@ ROUTES = Routes(
     )
 )
 ANTHROPIC_VERSION = "vertex-2023-10-16"
+CLAUDE = frozenset({"claude", "claude.stream"})
 USUAL = 768
 EXHAUSTED = (
     "Resource exhausted. Please try again later. Please refer to "
@@ -73,7 +74,8 @@ class Vertex(Gemini):
     """The wire format of Vertex AI."""
 
     name = "vertex"
-    writing = GENERATING | {"claude", "claude.stream"}
+    writing = GENERATING | CLAUDE
+    blocks = CLAUDE
     routes = ROUTES
 
     def key(self, request: Request) -> str | None:
@@ -90,14 +92,14 @@ class Vertex(Gemini):
             check_model(ask)
             if not ask.texts:
                 raise refuse("The request has no instances.")
-        elif ask.route in {"claude", "claude.stream"}:
+        elif ask.route in CLAUDE:
             self._understand_message(ask)
         else:
             super().understand(ask)
 
     def say(self, ask: Ask) -> Sequence[Op]:
         """The fair-weather script of every operation."""
-        if ask.route in {"claude", "claude.stream"}:
+        if ask.route in CLAUDE:
             return messages.answer(ask)
         if ask.route != "predict":
             return super().say(ask)
@@ -145,9 +147,17 @@ class Vertex(Gemini):
             return sse(self.error_envelope(ask, trouble), "error", "error")
         return super().midstream_error(ask, trouble, sent)
 
+    def garbage(self, ask: Ask) -> Send:
+        """An event whose framing is right and whose payload cannot be parsed."""
+        return messages.GARBAGE if ask.route == "claude.stream" else super().garbage(ask)
+
+    def unknown_event(self, ask: Ask) -> Send | None:
+        """One of a type that Anthropic does not have, where its models answer."""
+        return messages.NOTICE if ask.route == "claude.stream" else super().unknown_event(ask)
+
     def hollow(self, ask: Ask, how: str) -> Sequence[Op]:
         """A proper response without its substance."""
-        if ask.route in {"claude", "claude.stream"}:
+        if ask.route in CLAUDE:
             return messages.hollow(ask, how)
         return super().hollow(ask, how)
 
