@@ -1,6 +1,7 @@
 """A careful client in the words of every provider, small enough to be wrong in one place at a time.
 
-How a provider is asked stands in `languages`; how it is read, strictly, stands here: a function for each shape of answer.
+How a provider is asked stands in `languages`; how it is read, strictly, stands here: a function for each shape of
+answer.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Heard = tuple[str, str | None]
 """A piece of text, and why the answer has ended, if it says so."""
 SPENT = ("credits are depleted", "spend_limit_reached", "API calls / month")
 DELAY = re.compile(r'"retryDelay":\s*"([\d.]+)s"')
+DONE = {"reason": "completed"}
 MOST = 1024
 
 
@@ -52,14 +54,12 @@ def responses(found: Any, stream: bool) -> Heard:
         parts = [part for item in found["output"] for part in item.get("content", ())]
         if any(part["type"] == "refusal" for part in parts):
             raise Failed("content_policy")
-        return "".join(_text(part["text"]) for part in parts), (found["incomplete_details"] or found)[
-            "reason" if found["incomplete_details"] else "status"
-        ]
+        return "".join(_text(part["text"]) for part in parts), (found["incomplete_details"] or DONE)["reason"]
     match found:
         case {"type": "response.output_text.delta", "delta": delta}:
             return _text(delta), None
         case {"type": "response.completed" | "response.incomplete", "response": response}:
-            return "", (response["incomplete_details"] or {"reason": "completed"})["reason"]
+            return "", (response["incomplete_details"] or DONE)["reason"]
         case {"type": "response.failed"}:
             raise httpx.ReadError("the provider gives up")
     return "", None
@@ -117,15 +117,15 @@ class Speech:
 
 READS = {
     "openai-responses": responses,
-    "azure_openai-responses": responses,
     "anthropic": blocks,
-    "anthropic-2026-10-21": blocks,
     "vertex-anthropic": blocks,
     "gemini": candidates,
     "vertex": candidates,
     "cohere": contents,
 }
-SPEECHES = {name: Speech(each, READS.get(name, choices)) for name, each in LANGUAGES.items() if each.writes}
+SAME = {"openai-embeddings", "anthropic-2026-10-21", "azure_openai-responses"}
+"""Languages without an answer, or with the answers of another."""
+SPEECHES = {name: Speech(each, READS.get(name, choices)) for name, each in LANGUAGES.items() if name not in SAME}
 
 
 class Speaking(Careful):
@@ -174,7 +174,7 @@ class Speaking(Careful):
         if stream and data == "[DONE]":
             return "", None
         found = json.loads(data)
-        if "error" in found and found["error"] is not None or found.get("object") == "error":
+        if ("error" in found and found["error"] is not None) or found.get("object") == "error":
             raise httpx.ReadError("the provider gives up")
         return self.speech.read(found, stream)
 
