@@ -13,13 +13,12 @@ globalThis.AI_SDK_LOG_WARNINGS = false;
 
 const compatible = ({ url, key }) =>
   createOpenAICompatible({ name: 'compatible', baseURL: url, apiKey: key, supportsStructuredOutputs: true });
-const azure = ({ url, key, deployments }) =>
-  createAzure({ baseURL: `${url}/openai`, apiKey: key, apiVersion: deployments ? '2024-10-21' : 'v1', useDeploymentBasedUrls: deployments });
+const deployments = { apiVersion: '2024-10-21', useDeploymentBasedUrls: true };
 const providers = {
   openai: ({ url, key }) => createOpenAI({ baseURL: url, apiKey: key }).chat,
   responses: ({ url, key }) => createOpenAI({ baseURL: url, apiKey: key }).responses,
-  azure: (asked) => azure({ ...asked, deployments: true }).chat,
-  'azure-responses': (asked) => azure(asked).responses,
+  azure: ({ url, key }) => createAzure({ baseURL: `${url}/openai`, apiKey: key, ...deployments }).chat,
+  'azure-responses': ({ url, key }) => createAzure({ baseURL: `${url}/openai/v1`, apiKey: key }).responses,
   anthropic: ({ url, key }) => createAnthropic({ baseURL: `${url}/v1`, apiKey: key }),
   google: ({ url, key }) => createGoogleGenerativeAI({ baseURL: `${url}/v1beta`, apiKey: key }),
   mistral: ({ url, key }) => createMistral({ baseURL: `${url}/v1`, apiKey: key }),

@@ -12,7 +12,7 @@ async function chat(api, { model, prompt, stream, tool, schema }, said) {
   const body = {
     model,
     messages: [{ role: 'user', content: prompt }],
-    ...(tool && { tools: [{ type: 'function', function: { name: tool.name, parameters: tool.schema } }] }),
+    ...(tool && { tools: [{ type: 'function', function: { name: tool.name, strict: true, parameters: tool.schema } }] }),
     ...(schema && { response_format: { type: 'json_schema', json_schema: { name: 'answer', strict: true, schema } } }),
   };
   let completion;
@@ -54,7 +54,8 @@ async function responses(api, { model, prompt, stream, tool, schema }, said) {
   said.refusal = parts.find((part) => part.type === 'refusal')?.refusal ?? null;
   said.tools = response.output.filter((item) => item.type === 'function_call')
     .map((item) => [item.name, JSON.parse(item.arguments)]);
-  said.usage = [response.usage.input_tokens, response.usage.output_tokens];
+  said.failed = response.error;
+  said.usage = response.usage && [response.usage.input_tokens, response.usage.output_tokens];
 }
 
 async function embed(api, { model, prompt }, said) {
