@@ -48,7 +48,8 @@ env = {{ OPENAI_BASE_URL = "{{primary.url}}", OPENAI_API_KEY = "{{primary.key}}"
 {call}
 [providers.primary]                   # the fakes the target may talk to, in fallback order
 dialect = "openai"
-model = "gpt-4o-mini"                 # what it asks for; price, window and limits come from the price list
+model = "gpt-4o-mini"                 # what it asks for; price and window come from the price list
+# limits = "openai-tier-1"            # what it is allowed, from `brownout list tiers`; or {{ rpm = 500, tpm = 30000 }}
 # keys = 2
 # tls = true                          # https; {{primary.ca}} is the file to trust, as in SSL_CERT_FILE
 # http2 = true                        # HTTP/2 too: by ALPN over TLS, or with clients that begin with it

@@ -117,6 +117,7 @@ class Anthropic(Speaker):
         trouble = trouble or inner.trouble
         ops = self.trouble(inner, trouble) if trouble else self.answer(inner)
         status = next(op.status for op in ops if isinstance(op, Head))
+        ask.rows += [inner] if status == 200 else []
         return status, json_value(b"".join(op.data for op in ops if isinstance(op, Send)))
 
 

@@ -196,6 +196,7 @@ class OpenAI(Speaker):
         ops = self.trouble(inner, trouble) if trouble else self.answer(inner)
         ask.undo += inner.undo
         status = next(op.status for op in ops if isinstance(op, Head))
+        ask.rows += [inner] if status == 200 else []
         return status, json_value(b"".join(op.data for op in ops if isinstance(op, Send))), limits.request_id(inner)
 
 
