@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -133,14 +135,10 @@ class Refuse:
 
 
 @pytest.fixture(scope="module")
-def programs() -> Iterator[dict[str, Calls]]:
-    """The programs that run by now."""
-    running: dict[str, Any] = {}
-    try:
-        yield running
-    finally:
-        for context, _ in running.values():
-            context.__exit__(None, None, None)
+def program() -> Iterator[Callable[[str], Calls]]:
+    """The process of a program."""
+    with ExitStack() as running:
+        yield cache(lambda name: running.enter_context(calling(name, *PACKAGES[name])))
 
 
 @pytest.fixture(params=CLIENTS, ids=lambda client: f"{client.program.partition('_node')[0]}-{client.speaks}")
@@ -158,17 +156,12 @@ def server(client: Client) -> Iterator[FakeServer]:
 
 
 @pytest.fixture
-def node(client: Client, server: FakeServer, programs: dict[str, Any]) -> Calls:
+def node(client: Client, server: FakeServer, program: Callable[[str], Calls]) -> Calls:
     """Calls the fake with the client."""
-    if client.program not in programs:
-        context = calling(client.program, *PACKAGES[client.program])
-        programs[client.program] = (context, context.__enter__())
-    ask = programs[client.program][1]
+    where = {"api": client.api, "url": server.url, "key": KEY, "model": client.language.model}
 
     def call(**asked: Any) -> dict[str, Any]:
-        where = {"api": client.api, "url": server.url, "key": KEY, "model": client.language.model}
-        said: dict[str, Any] = ask(**{"call": client.call, "prompt": PROMPT, **where, **asked})
-        return said
+        return program(client.program)(**{"call": client.call, "prompt": PROMPT, **where, **asked})
 
     return call
 
@@ -266,16 +259,13 @@ EMBEDDING = [
 ]
 
 
-@pytest.mark.parametrize(("program", "api", "name", "model"), EMBEDDING)
-def test_a_text_is_embedded(program: str, api: str, name: str, model: str, programs: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("name", "api", "speaks", "model"), EMBEDDING)
+def test_a_text_is_embedded(name: str, api: str, speaks: str, model: str, program: Callable[[str], Calls]) -> None:
     """
-    A text has one vector, of some length and of length one.
+    A text has one vector, whose length is one.
     """
-    if program not in programs:
-        context = calling(program, *PACKAGES[program])
-        programs[program] = (context, context.__enter__())
-    with serving(LANGUAGES[name].fake()) as server:
-        said = programs[program][1](call="embed", api=api, url=server.url, key=KEY, model=model, prompt=PROMPT)
+    with serving(LANGUAGES[speaks].fake()) as server:
+        said = program(name)(call="embed", api=api, url=server.url, key=KEY, model=model, prompt=PROMPT)
 
     assert said["error"] is None, said
     [vector] = said["vectors"]
