@@ -54,7 +54,7 @@ class Anthropic(Speaker):
         check_version(ask)
         match ask.route:
             case "messages" | "count_tokens":
-                check_message(ask)
+                check_message(ask, counting=ask.route == "count_tokens")
                 check_window(ask)
             case "batches.create":
                 batches.read(ask)
