@@ -248,6 +248,15 @@ def test_a_client_that_forgets_one_thing_fails(name: str, client: type[Careful],
     assert "fail" == verdict(row, client, case, contract=CONTRACT, speaks=SPEECHES[name].provider)
 
 
+def test_a_month_that_is_over_and_asked_for_again_is_found() -> None:
+    """
+    A client that takes every 429 for a limit of the minute is seen to try in vain.
+    """
+    client, speaks = speaking("cohere", Stubborn), SPEECHES["cohere"].provider
+
+    assert "fail" == verdict("retry.not-on-quota-exhausted", client, "trial-month", contract=CONTRACT, speaks=speaks)
+
+
 @pytest.mark.parametrize("name", ["gemini", "vertex"])
 def test_a_delay_among_the_details_that_is_not_read_is_found(name: str) -> None:
     """

@@ -19,6 +19,7 @@ from brownout.fakes.ask import Ask, Trouble
 from brownout.fakes.dialects import dialect
 from brownout.fakes.dialects.cohere.chat import UNBILLED_INPUT, UNBILLED_OUTPUT
 from brownout.fakes.faults.connection import Cut
+from brownout.fakes.faults.replies import RateLimited
 from brownout.fakes.faults.stream import MidstreamError
 from brownout.fakes.script import Head, Script
 from brownout.fakes.server import FakeServer
@@ -247,6 +248,23 @@ def test_a_broken_connection_is_raised(client: Client, node: Calls, server: Fake
     server.weather = Weather((always(Cut(3, how="reset")),))
 
     assert node(stream=True)["error"] is not None
+
+
+@pytest.mark.parametrize(("hint", "least", "most"), [("1", 1.0, 30.0), ("61", 0.375, 30.0), ("-1", 0.375, 30.0)])
+def test_openai_s_client_waits_a_minute_at_most(
+    hint: str, least: float, most: float, program: Callable[[str], Calls]
+) -> None:
+    """
+    What is longer it takes for no hint, and comes back as if nobody had asked.
+    """
+    with serving(LANGUAGES["openai"].fake()) as server:
+        server.weather = Weather((always(RateLimited(literal=hint)),))
+        where = {"url": server.url, "key": KEY, "model": server.fake.model, "prompt": PROMPT}
+        said = program("openai_node.mjs")(call="chat", api="openai", retries=1, **where)
+        one, other = server.journal
+
+    assert "RateLimitError" == said["error"]
+    assert least - 0.001 <= (other.started - one.started) / 1e9 < most
 
 
 EMBEDDING = [

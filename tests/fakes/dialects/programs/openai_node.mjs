@@ -2,10 +2,10 @@
 import { createInterface } from 'node:readline';
 import { OpenAI, AzureOpenAI } from 'openai';
 
-const OPTIONS = { maxRetries: 0 };
 const apis = {
-  azure: ({ url, key }) => new AzureOpenAI({ ...OPTIONS, endpoint: url, apiKey: key, apiVersion: '2024-10-21' }),
-  openai: ({ url, key }) => new OpenAI({ ...OPTIONS, baseURL: url, apiKey: key }),
+  azure: ({ url, key, retries: maxRetries = 0 }) =>
+    new AzureOpenAI({ maxRetries, endpoint: url, apiKey: key, apiVersion: '2024-10-21' }),
+  openai: ({ url, key, retries: maxRetries = 0 }) => new OpenAI({ maxRetries, baseURL: url, apiKey: key }),
 };
 
 async function chat(api, { model, prompt, stream, tool, schema }, said) {
