@@ -56,6 +56,11 @@ model = "gpt-4o-mini"                 # what it asks for; price and window come 
 # [providers.secondary]
 # dialect = "openai"
 # model = "gpt-4o"
+# [models.my-model]                   # a model, or a price, that the price list does not have
+# dialect = "openai"
+# price = {{ input = 0.15, output = 0.60, cached = 0.075 }}   # dollars per million tokens
+# window = 128000
+# max_output = 16384
 
 # What you promise. Only claims are judged: a table that is missing is "not applicable", never a pass.
 [contract]

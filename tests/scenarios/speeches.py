@@ -108,6 +108,8 @@ class Speech:
 
     language: Language
     read: Callable[[Any, bool], Heard]
+    reader: Callable[[], EventReader] = EventReader
+    """What finds the events in the bytes of a stream."""
 
     @property
     def provider(self) -> Provider:
@@ -115,17 +117,16 @@ class Speech:
         return Provider(self.language.dialect, self.language.model)
 
 
-READS = {
+READS: dict[str, Callable[[Any, bool], Heard]] = {
+    **dict.fromkeys(("openai", "azure_openai", "mistral"), choices),
+    **dict.fromkeys((name for name in LANGUAGES if name.startswith("openai_compatible")), choices),
     "openai-responses": responses,
-    "anthropic": blocks,
-    "vertex-anthropic": blocks,
-    "gemini": candidates,
-    "vertex": candidates,
+    **dict.fromkeys(("anthropic", "vertex-anthropic"), blocks),
+    **dict.fromkeys(("gemini", "vertex"), candidates),
     "cohere": contents,
 }
-SAME = {"openai-embeddings", "anthropic-2026-10-21", "azure_openai-responses"}
-"""Languages without an answer, or with the answers of another."""
-SPEECHES = {name: Speech(each, READS.get(name, choices)) for name, each in LANGUAGES.items() if name not in SAME}
+"""How the answers of each language are read; those that are left out have the answers of another."""
+SPEECHES = {name: Speech(LANGUAGES[name], read) for name, read in READS.items()}
 
 
 class Speaking(Careful):
@@ -160,7 +161,7 @@ class Speaking(Careful):
         if not stream:
             yield (await response.aread()).decode()
             return
-        reader, pieces = EventReader(), response.aiter_bytes()
+        reader, pieces = self.speech.reader(), response.aiter_bytes()
         while True:
             async with asyncio.timeout(self.idle):
                 piece = await anext(pieces, None)

@@ -16,6 +16,7 @@ from clients import Careful
 from speeches import SPEECHES, Heard, Speaking, speaking
 from staging import ROWS, play, verdict
 
+from brownout.fakes.dialects import NAMES
 from brownout.harness.contract import Contract, Stream
 
 FAMILIES = ("retry", "timeout", "stream", "content")
@@ -52,6 +53,13 @@ def cases() -> list[Any]:
                     marks = [pytest.mark.whole] if row.id in CROWDS and name != CROWDED else []
                     found.append(pytest.param(name, row.id, case, id=f"{name}-{row.id}[{case}]", marks=marks))
     return found
+
+
+def test_every_dialect_is_spoken() -> None:
+    """
+    No dialect is without the tests of this file, but one whose frames and signatures have a file of their own.
+    """
+    assert set(NAMES) - {"bedrock"} == {speech.language.dialect for speech in SPEECHES.values()}
 
 
 @pytest.mark.parametrize(("name", "row", "case"), cases())
