@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 import pytest
@@ -190,9 +189,12 @@ class TestStreams:
         assert [1, 2] == numbers(played.heard.words)
         assert not played.exchange.sent_whole
         assert played.heard.pieces
-        told, message = language.error(EventReader().feed(played.heard.body)[-1].data.encode())
-        assert told
-        assert message
+        if (
+            language.dialect != "bedrock"
+        ):  # its frames say it in their headers; Amazon's own parser reads them elsewhere
+            told, message = language.error(EventReader().feed(played.heard.body)[-1].data.encode())
+            assert told
+            assert message
 
     def test_garbage_takes_the_place_of_a_piece(self, language: Language) -> None:
         """
