@@ -111,7 +111,7 @@ def browser(session: nox.Session) -> None:
 @nox.session
 def exceptions(session: nox.Session) -> None:
     """Measure which exception each official client raises for each trouble, and write docs/exceptions.md."""
-    session.install(f"{wheel(session)}[demo]", "boto3>=1.44", "-c", CONSTRAINTS)
+    session.install(f"{wheel(session)}[test]", "-c", CONSTRAINTS)
     with (ROOT / "docs" / "exceptions.md").open("w", encoding="utf-8") as written:
         session.run("python", str(ROOT / "docs" / "exceptions.py"), stdout=written)
 

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from brownout.fakes.answer import Answer, Pace
 from brownout.fakes.ask import TROUBLES, Ask, Trouble
@@ -40,6 +41,13 @@ class Client:
     dialect: str
     model: str
     calling: Callable[[FakeServer], AbstractAsyncContextManager[Call]]
+    of: str = ""
+    """Which of several clients of the package it is."""
+
+    @property
+    def title(self) -> str:
+        """The head of its column."""
+        return f"{self.package} {_version(self.package)}" + (f", {self.of}" if self.of else "")
 
 
 @dataclass(frozen=True)
@@ -107,9 +115,76 @@ async def _bedrock(server: FakeServer) -> AsyncIterator[Call]:
         client.close()
 
 
+@asynccontextmanager
+async def _azure(server: FakeServer) -> AsyncIterator[Call]:
+    from openai import AsyncAzureOpenAI  # noqa: PLC0415  # it need not be installed
+
+    key = server.fake.keys[0]
+    async with AsyncAzureOpenAI(azure_endpoint=server.url, api_key=key, api_version="2024-10-21") as client:
+
+        async def call(stream: bool) -> object:
+            messages = [{"role": "user", "content": PROMPT}]
+            made = await client.chat.completions.create(model=server.fake.model, messages=messages, stream=stream)  # type: ignore[call-overload]
+            return [chunk async for chunk in made] if stream else made
+
+        yield call
+
+
+@asynccontextmanager
+async def _google(server: FakeServer) -> AsyncIterator[Call]:
+    from google import genai  # noqa: PLC0415  # it need not be installed
+    from google.genai.types import HttpOptions  # noqa: PLC0415
+
+    client = genai.Client(api_key=server.fake.keys[0], http_options=HttpOptions(base_url=server.url)).aio
+
+    async def call(stream: bool) -> object:
+        if stream:
+            made = await client.models.generate_content_stream(model=server.fake.model, contents=PROMPT)
+            return [chunk async for chunk in made]
+        return await client.models.generate_content(model=server.fake.model, contents=PROMPT)
+
+    yield call
+    await client.aclose()
+
+
+@asynccontextmanager
+async def _cohere(server: FakeServer) -> AsyncIterator[Call]:
+    from cohere import AsyncClientV2, UserChatMessageV2  # noqa: PLC0415  # it need not be installed
+
+    async with AsyncClientV2(base_url=server.url, api_key=server.fake.keys[0]) as client:
+        messages = [UserChatMessageV2(content=PROMPT)]
+
+        async def call(stream: bool) -> object:
+            if stream:
+                return [event async for event in client.chat_stream(model=server.fake.model, messages=messages)]
+            return await client.chat(model=server.fake.model, messages=messages)
+
+        yield call
+
+
+@asynccontextmanager
+async def _mistral(server: FakeServer) -> AsyncIterator[Call]:
+    from mistralai.client import Mistral  # noqa: PLC0415  # it need not be installed
+    from mistralai.client.models import UserMessage  # noqa: PLC0415
+
+    async with Mistral(api_key=server.fake.keys[0], server_url=server.url) as client:
+
+        async def call(stream: bool) -> object:
+            asked: Any = {"model": server.fake.model, "messages": [UserMessage(content=PROMPT)]}
+            if stream:
+                return [event async for event in await client.chat.stream_async(**asked)]
+            return await client.chat.complete_async(**asked)
+
+        yield call
+
+
 CLIENTS = (
     Client("openai", "openai", "gpt-4o-mini", _openai),
+    Client("openai", "azure_openai", "gpt-4o-mini", _azure, "AzureOpenAI"),
     Client("anthropic", "anthropic", "claude-sonnet-5-5", _anthropic),
+    Client("google-genai", "gemini", "gemini-2.5-flash", _google),
+    Client("cohere", "cohere", "command-a-03-2025", _cohere),
+    Client("mistralai", "mistral", "mistral-large-latest", _mistral),
     Client("boto3", "bedrock", "anthropic.claude-haiku-4-5-20251001-v1:0", _bedrock),
 )
 BROKEN: dict[str, tuple[AnyFault, bool]] = {
@@ -150,7 +225,7 @@ async def met(client: Client, fault: AnyFault, *, stream: bool) -> str:
 async def rows() -> AsyncIterator[tuple[str, ...]]:
     """The head of the table, and each of its rows."""
     clients = [client for client in CLIENTS if _version(client.package)]
-    yield ("", *(f"{client.package} {_version(client.package)}" for client in clients))
+    yield ("", *(client.title for client in clients))
     kinds = sorted({kind for client in clients for kind in dialect(client.dialect).troubles})
     for kind in sorted(kinds, key=lambda kind: (kind not in TROUBLES, kind)):
         knows = [kind in dialect(client.dialect).troubles for client in clients]

@@ -119,5 +119,7 @@ class Ask:
     reasoning_tokens: int = 0
     quota: QuotaState = QuotaState()
     """What the provider says of its rate limits, filled in by the server; the dialect writes the headers."""
+    rows: list[Ask] = field(default_factory=list)
+    """The requests of a batch that were answered: they are billed with it."""
     undo: list[Callable[[], object]] = field(default_factory=list)
     """What takes back all that answering changed at the provider, for a request that is refused after all."""

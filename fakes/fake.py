@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -72,8 +73,13 @@ def price_list() -> dict[str, Model]:
 @cache
 def models_of(dialect: str) -> dict[str, Model]:
     """What the price list says of the models that a provider of this dialect serves."""
-    served = (dialect, *RESOLD.get(dialect, ()))
-    return {name: model for name, model in price_list().items() if model.dialect in served}
+    return of_dialect(dialect, price_list())
+
+
+def of_dialect(dialect: str, models: Mapping[str, Model]) -> dict[str, Model]:
+    """Those of the models that a provider of this dialect serves: its own, and those that a cloud resells."""
+    spoken = (dialect, *RESOLD.get(dialect, ()))
+    return {name: model for name, model in models.items() if model.dialect in spoken}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ then on the whole input is billed, and the reasoning tokens, which were spent be
 streamed answer is billed by what had left when the exchange ended, whoever ended it, piece by piece; a whole answer
 is billed wholly with its first byte, because it had been written before.
 
+The requests of a batch are billed with the exchange that makes it, at half their price, whatever becomes of it later.
+
 What had left is known exactly while the bytes are those of the fair answer. Where a fault has changed them (split,
 joined, compressed, reordered), the fair answer is looked for in what they say.
 """
@@ -33,6 +35,8 @@ MEANING = frozenset({"body", "opening", "delta", "finish"})
 FOREIGN = frozenset({"error", "garbage"})
 FRAMING = re.compile(rb"\s|data:|\xef\xbb\xbf")
 WINDOW_BITS = {"gzip": 31, "deflate": 15}
+BATCHED = 0.5
+"""What a request in a batch costs of what it costs alone, at every provider that has batches."""
 
 
 class Tally:
@@ -125,6 +129,21 @@ class Tally:
         sent = b"".join(op.data for op in self._sent if op.part not in FOREIGN)
         fair = b"".join(op.data for op in self._fair)
         return bool(sent) and (fair.startswith(sent[:1024]) or _keys(fair) <= _keys(_decoded(sent, exchange)))
+
+
+def settle_batch(exchange: Exchange, ask: Ask) -> None:
+    """Write into an exchange that has made a batch what its requests cost."""
+    if exchange.status is None or not 200 <= exchange.status < 300 or ask.trouble is not None:
+        return
+    for row in ask.rows:
+        counts = (row.input_tokens, row.output_tokens, row.cached_tokens, row.cache_written_tokens)
+        exchange.input_tokens += row.input_tokens
+        exchange.output_tokens += row.output_tokens
+        exchange.cached_tokens += row.cached_tokens
+        exchange.cache_written_tokens += row.cache_written_tokens
+        exchange.reasoning_tokens += row.reasoning_tokens
+        if (model := row.fake.find(row.model)) is not None:
+            exchange.microdollars += round(microdollars(model.price, *counts) * BATCHED)
 
 
 def microdollars(

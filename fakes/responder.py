@@ -21,7 +21,7 @@ from .fake import Fake
 from .faults import Fault, name_of
 from .journal import Exchange, failure, fingerprint
 from .masking import Mask
-from .meter import Tally
+from .meter import Tally, settle_batch
 from .picking import Picked, pick
 from .quota import Exceeded, Quota
 from .rewriting import Rewritten, rewritten
@@ -138,6 +138,7 @@ class Responder:
         reply.tally.settle(exchange, model.price if model else None)
         beyond = exchange.output_tokens - (ask.max_output or 0)
         self.quota.settle(ask.key, ask.model, beyond, self.seconds())
+        settle_batch(exchange, ask)  # limits a minute are not about it
 
     def _broken(self, exchange: Exchange, error: Exception) -> Reply:
         exchange.error, exchange.ended = failure(error), "stopped"

@@ -13,7 +13,8 @@ from zoneinfo import available_timezones
 
 from ..fakes import authority, dialects
 from ..fakes.conversion import Complaint, nearest
-from ..fakes.fake import models_of
+from ..fakes.fake import models_of, of_dialect
+from ..fakes.tiers import tiers
 from .placeholders import names_in, of_fakes
 from .targets.callers import CALLERS
 
@@ -54,7 +55,8 @@ def find(file: TargetFile, data: dict[str, Any], folder: Path) -> list[Complaint
             _versioned(file),
             _installing(file),
             _starting(file),
-            _providers(file.providers, spending=file.contract.spend is not None),
+            _providers(file),
+            _models(file),
             _fallback(file.contract, file.providers),
             _claims(file.contract, file.providers),
             _access(file),
@@ -152,20 +154,23 @@ def _uses_port(file: TargetFile) -> bool:
     return "port" in names_in(file.call.http.url)
 
 
-def _providers(providers: dict[str, Provider], *, spending: bool) -> Iterator[Complaint]:
+def _providers(file: TargetFile) -> Iterator[Complaint]:
+    providers, spending = file.providers, file.contract.spend is not None
     if not providers:
         yield Complaint(("providers",), "there is no provider", "[providers.primary] with a dialect and a model")
     ports: dict[int, str] = {}
     for name, provider in providers.items():
         path = ("providers", name)
         yield from _dialect(provider.dialect, (*path, "dialect"))
+        if isinstance(provider.limits, str):
+            yield from _tier(provider.limits, (*path, "limits"))
         if not name.replace("-", "_").isidentifier():
             yield Complaint(path, f'"{name}" cannot stand in a placeholder', "letters, digits, - and _")
         if provider.port is not None and ports.setdefault(provider.port, name) != name:
             yield Complaint(
                 (*path, "port"), f"port {provider.port} is that of providers.{ports[provider.port]} already"
             )
-        models = models_of(provider.dialect)
+        models = models_of(provider.dialect) | of_dialect(provider.dialect, file.models)
         if spending and provider.price is None and provider.model not in models:
             hint = nearest(provider.model, models)
             yield Complaint(
@@ -179,6 +184,17 @@ def _providers(providers: dict[str, Provider], *, spending: bool) -> Iterator[Co
             yield _absent((*path, "intercept"))
         if provider.window is not None and (provider.max_output or 0) > provider.window:
             yield Complaint((*path, "max_output"), "max_output is more than the window", "it is a part of it")
+
+
+def _models(file: TargetFile) -> Iterator[Complaint]:
+    for name, model in file.models.items():
+        yield from _dialect(model.dialect, ("models", name, "dialect"))
+
+
+def _tier(name: str, path: tuple[str, ...]) -> Iterator[Complaint]:
+    if name not in tiers():
+        hint = "\n".join(filter(None, (nearest(name, tiers()), "`brownout list tiers` has them all")))
+        yield Complaint(path, f'there is no tier named "{name}"', hint)
 
 
 def _absent(path: tuple[str, ...]) -> Complaint:

@@ -12,6 +12,7 @@ from ..fakes import dialects, faults
 from ..fakes.conversion import describe, nearest
 from ..fakes.duration import written
 from ..fakes.json_schema import fields
+from ..fakes.tiers import Tier, tiers
 from . import checks, finding
 from .contract import Contract
 from .finding import NotFound
@@ -38,10 +39,18 @@ def lists(rows: Mapping[str, Scenario]) -> dict[str, Callable[[], Iterable[tuple
         "faults": lambda: ((name, first_line(kind)) for name, kind in sorted(faults.load().items())),
         "checks": lambda: ((name, checks.requirement(check)) for name, check in sorted(checks.load().items())),
         "dialects": lambda: ((name, first_line(dialects.dialect(name))) for name in dialects.NAMES),
+        "tiers": lambda: ((name, _limits(tier)) for name, tier in tiers().items()),
         "targets": targets,
         "profiles": lambda: (*PROFILES.items(), *((one.name, f"load: {one.about}") for one in profiles().values())),
         "gates": lambda: ((row.id, f"{row.level.value:6} {row.title}") for row in ROWS),
     }
+
+
+def _limits(tier: Tier) -> str:
+    limits = tier.limits
+    counted = (("requests a minute", limits.rpm), ("tokens a minute", limits.tpm), ("requests a day", limits.rpd))
+    figures = ", ".join(f"{figure:,} {what}" for what, figure in counted if figure is not None)
+    return f"{tier.whose}: {figures}"
 
 
 def targets() -> Iterator[tuple[str, str]]:

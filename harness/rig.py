@@ -58,7 +58,7 @@ class Rig:
         key = 1
         fakes: list[tuple[Fake, int]] = []
         for name, provider in file.providers.items():
-            fakes.append((provider.fake(name, key), provider.port or 0))
+            fakes.append((provider.fake(name, key, file.models), provider.port or 0))
             key += provider.keys
         secrets = [secret for fake, _ in fakes for secret in fake.keys]
         self.mask = Mask(secrets)

@@ -7,6 +7,7 @@ wrong is told all at once, each with its line and the nearest right name.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +15,9 @@ from msgspec import field
 from msgspec.structs import replace
 
 from ..fakes.conversion import convert, located, read_toml
-from ..fakes.fake import Fake, Limits, Price, secret
+from ..fakes.fake import Fake, Limits, Model, Price, of_dialect, secret
 from ..fakes.figures import Count, Factor, Period, Port
+from ..fakes.tiers import TierName, limits_of
 from . import contradictions
 from .contract import Contract, Table
 from .scenario import Level
@@ -118,7 +120,8 @@ class Provider(Table, frozen=True):
     window: Count | None = None
     """The most tokens of input and output together."""
     max_output: Count | None = None
-    limits: Limits = Limits()
+    limits: Limits | TierName = Limits()
+    """Of requests and tokens, or the name of a tier, such as "openai-tier-1": `brownout list tiers`."""
     keys: Count = 1
     """How many keys it has: {NAME.key}, {NAME.key2}, ... Where requests are signed, as at Bedrock, a key is the secret
     and {NAME.key_id}, {NAME.key_id2}, ... are the ids that go with them."""
@@ -132,8 +135,8 @@ class Provider(Table, frozen=True):
     intercept: str | None = None
     """A host name caught by the proxy instead of a base URL; adds {proxy.url} and {proxy.ca}."""
 
-    def fake(self, name: str, first_key: int) -> Fake:
-        """The fake, with keys of its own."""
+    def fake(self, name: str, first_key: int, models: Mapping[str, Model] | None = None) -> Fake:
+        """The fake, with keys of its own; it serves those of the models that are of its dialect."""
         keys = tuple(secret(number) for number in range(first_key, first_key + self.keys))
         return Fake(
             name,
@@ -143,8 +146,9 @@ class Provider(Table, frozen=True):
             self.price,
             self.window,
             self.max_output,
-            self.limits,
+            limits_of(self.limits),
             self.region,
+            of_dialect(self.dialect, models or {}),
             http2=self.http2,
             tls=self.tls,
         )
@@ -207,6 +211,8 @@ class TargetFile(Table, frozen=True):
     providers: dict[str, Provider]
     """The fakes, in fallback order."""
     version: str | Version | None = None
+    models: dict[str, Model] = field(default_factory=dict)
+    """Models beside those of the price list, which win over it: [models."gpt-5"] with what the list says of a model."""
     start: Start = Start()
     install: Install | None = None
     """An environment of its own, for a `call.python` that needs packages."""

@@ -14,6 +14,7 @@ from ..fakes.weather import always
 from ..harness.checks.contents import fits_the_schema, no_garbage, nothing_invented, noticed
 from ..harness.checks.retries import bounded
 from ..harness.checks.streams import ended_once, finish_tells
+from ..harness.history import Call
 from ..harness.scenario import MAY, MUST, SHOULD, Case, scenario
 from ..harness.stage import Stage, expect
 
@@ -28,6 +29,10 @@ async def _no_answer(stage: Stage, case: tuple[Fault, bool]) -> None:
     fault, stream = case
     await stage.weather(always(fault))
     call = await stage.call(stream=stream)
+    _is_no_answer(stage, call)
+
+
+def _is_no_answer(stage: Stage, call: Call) -> None:
     expect(call).ended().to(no_garbage).to(ended_once)
     expect(stage.attempts(call)).to(bounded, at_most=stage.contract.max_attempts)
 
@@ -83,11 +88,13 @@ async def no_choices(stage: Stage, empty: bool) -> None:
 
     Where an answer is a list of blocks and not of choices, an empty list is an empty answer, and may be told as one.
     """
-    if not empty:
-        await _no_answer(stage, (NoChoices(), False))
-        return
     await stage.weather(always(NoChoices()))
-    expect(await stage.call()).ended().to(nothing_invented)
+    call = await stage.call()
+    routes = {exchange.route for exchange in stage.exchanges(call)}
+    if empty or routes & stage.primary.dialect.blocks:
+        expect(call).ended().to(nothing_invented)
+    else:
+        _is_no_answer(stage, call)
 
 
 @scenario("content.null-content", MUST)
@@ -119,9 +126,16 @@ async def bad_structured_output(stage: Stage) -> None:
     expect(stage.attempts(call)).to(bounded, at_most=stage.contract.max_attempts)
 
 
-@scenario("content.refusal", SHOULD)
+@scenario(
+    "content.refusal",
+    SHOULD,
+    dialects=("openai", "azure_openai", "anthropic", "gemini", "vertex", "bedrock", "openai_compatible"),
+)
 async def refusal(stage: Stage) -> None:
-    """A refusal is reported as one, not as an answer."""
+    """A refusal is reported as one, not as an answer.
+
+    At Cohere and Mistral a model that declines says so in an answer like any other, and nobody can tell.
+    """
     stage.answer(refusal="I am sorry, I cannot help with that.")
     call = await stage.call()
     expect(call).ended().to(finish_tells, finishes=finishes("refusal", "content_filter"), errors=["content_policy"])

@@ -117,6 +117,7 @@ async def not_on_client_error(stage: Stage, fault: Fault) -> None:
             dialects=("anthropic", "gemini", "vertex", "bedrock", "cohere", "mistral", "openai_compatible"),
         ),
         "spend-limit": Case(QuotaExhausted(kind="enforced_spend_limit_reached"), dialects=("anthropic",)),
+        "trial-month": Case(QuotaExhausted(kind="trial_month"), dialects=("cohere",)),
     },
     source="OpenAI documentation: insufficient_quota is no rate limit, waiting does not help; Anthropic: spend limits",
 )
@@ -124,7 +125,7 @@ async def not_on_quota_exhausted(stage: Stage, fault: Fault) -> None:
     """An account that has nothing left to spend is not asked again.
 
     OpenAI says so with the status of a rate limit, and so does Anthropic of a spend limit; only the error's code tells
-    the two apart.
+    the two apart. Of the month of a trial key Cohere says so in words alone.
     """
     await _is_final(stage, fault)
     expect(stage.attempts()).to(tried_once)

@@ -139,6 +139,9 @@ async def no_sentinel(stage: Stage) -> None:
     Compatible providers leave `[DONE]` out; to cry wolf here costs a good answer. An end that a provider's own protocol
     demands, such as Anthropic's `message_stop`, is nothing that a client could be blamed for waiting for.
     """
+    probe = stage.exchanges(await stage.call(stream=True))
+    if probe and not any(piece.part == "sentinel" for exchange in probe for piece in exchange.pieces):
+        stage.does_not_apply("the provider's streams have no sentinel")
     call = await _whole_stream(stage, NoSentinel())
     expect(call).to(told_promptly, within=2.0)
 

@@ -18,6 +18,8 @@ from ..script import Op, Send
 if TYPE_CHECKING:
     from .session import Session
 
+BESIDE = {"length": ("max_output_tokens", "model_length")}
+"""Further words for an ending: OpenAI's responses have some of their own, and Mistral tells one length from another."""
 NAMES = ("openai", "anthropic", "gemini", "vertex", "cohere", "openai_compatible", "azure_openai", "mistral", "bedrock")
 
 
@@ -43,6 +45,10 @@ class Dialect(Protocol):
     @property
     def writing(self) -> frozenset[str]:
         """The routes whose answer is a text that a model writes."""
+
+    @property
+    def blocks(self) -> frozenset[str]:
+        """Those of them whose answer is a list of blocks, of which there may be none, and not one of choices."""
 
     @property
     def finishes(self) -> Mapping[str, str]:
@@ -108,6 +114,7 @@ def finishes(*reasons: str) -> list[str]:
     """Every word by which some provider says that an answer ended so, the reasons' own names included."""
     spoken = [dialect(name).finishes for name in NAMES]
     words = {*reasons, *(words[reason] for words in spoken for reason in reasons)}
+    words.update(*(BESIDE.get(reason, ()) for reason in reasons))
     return sorted(words - {words["stop"] for words in spoken})
 
 

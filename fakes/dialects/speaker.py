@@ -32,6 +32,7 @@ class Speaker(Dialect, ABC):
     signs: ClassVar[bool] = False
     troubles: ClassVar[frozenset[str]]
     writing: ClassVar[frozenset[str]]
+    blocks: ClassVar[frozenset[str]] = frozenset()
     finishes: ClassVar[Mapping[str, str]]
     closed_lists: ClassVar[frozenset[str]] = frozenset()
     unions: ClassVar[frozenset[str]] = frozenset()

@@ -48,13 +48,19 @@ env = {{ OPENAI_BASE_URL = "{{primary.url}}", OPENAI_API_KEY = "{{primary.key}}"
 {call}
 [providers.primary]                   # the fakes the target may talk to, in fallback order
 dialect = "openai"
-model = "gpt-4o-mini"                 # what it asks for; price, window and limits come from the price list
+model = "gpt-4o-mini"                 # what it asks for; price and window come from the price list
+# limits = "openai-tier-1"            # what it is allowed, from `brownout list tiers`; or {{ rpm = 500, tpm = 30000 }}
 # keys = 2
 # tls = true                          # https; {{primary.ca}} is the file to trust, as in SSL_CERT_FILE
 # http2 = true                        # HTTP/2 too: by ALPN over TLS, or with clients that begin with it
 # [providers.secondary]
 # dialect = "openai"
 # model = "gpt-4o"
+# [models.my-model]                   # a model, or a price, that the price list does not have
+# dialect = "openai"
+# price = {{ input = 0.15, output = 0.60, cached = 0.075 }}   # dollars per million tokens
+# window = 128000
+# max_output = 16384
 
 # What you promise. Only claims are judged: a table that is missing is "not applicable", never a pass.
 [contract]

@@ -14,7 +14,7 @@ from ...reports import comparison, results
 from .. import finding, manual
 from ..target_file import TargetFile
 
-LISTS = ("scenarios", "faults", "checks", "dialects", "targets", "profiles", "gates")
+LISTS = ("scenarios", "faults", "checks", "dialects", "tiers", "targets", "profiles", "gates")
 SCENARIOS = click.option(
     "--scenarios",
     multiple=True,
@@ -30,7 +30,7 @@ SCENARIOS = click.option(
 @click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text")
 @SCENARIOS
 def list_(what: str, shape: str, scenarios: tuple[Path, ...]) -> None:
-    """List scenarios, faults, checks, dialects, targets, profiles or gates of load, each in one sentence."""
+    """List scenarios, faults, checks, dialects, tiers of limits, targets, profiles or gates, each in one sentence."""
     own = finding.own_scenarios() if what == "scenarios" and not scenarios else ()
     found = list(manual.lists(finding.catalogue(*(scenarios or own)))[what]())
     if shape == "json":

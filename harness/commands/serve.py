@@ -53,8 +53,9 @@ def _fakes(target: str | None) -> Iterator[tuple[Fake, int]]:
     """The fakes, each with the port that its file gives it."""
     if target is not None:
         key = 1
-        for name, provider in finding.find(target, Path.cwd()).described().providers.items():
-            yield provider.fake(name, key), provider.port or 0
+        file = finding.find(target, Path.cwd()).described()
+        for name, provider in file.providers.items():
+            yield provider.fake(name, key, file.models), provider.port or 0
             key += provider.keys
         return
     for number, dialect in enumerate(dialects.NAMES, 1):

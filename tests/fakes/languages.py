@@ -314,9 +314,9 @@ class VertexMessages(Messages):
         return {"anthropic_version": "vertex-2023-10-16", **plain}
 
     def error(self, body: bytes) -> tuple[str, str]:
-        """The status of `google.rpc.Code`."""
+        """The status of `google.rpc.Code`; in a stream, Anthropic's own word."""
         error = json.loads(body)["error"]
-        return error["status"], error["message"]
+        return error.get("status") or error["type"], error["message"]
 
 
 class Cohere(Language):

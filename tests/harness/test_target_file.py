@@ -11,6 +11,7 @@ import pytest
 
 from brownout.fakes import authority
 from brownout.fakes.conversion import BrokenFile
+from brownout.fakes.fake import Limits, Price, price_list
 from brownout.fakes.json_schema import published
 from brownout.harness.contract import Contract, Retry, Spend
 from brownout.harness.target_file import TargetFile, read
@@ -140,6 +141,7 @@ class TestRead:
         absent |= {"contract.quota.per_user.tpm", "contract.quota.per_user.rpd", "contract.jobs.status.method"}
         absent |= {"contract.jobs.submit.headers", "contract.jobs.status.headers"}
         absent |= {"contract.quota.per_user.window", "providers.*.limits.window", "providers.*.price.cache_write"}
+        absent |= {"models.*.price.cache_write"}
         assert absent == set(unsaid(file, data))
 
     def test_certificates_take_a_package(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +160,32 @@ class TestRead:
         assert [("certificates take a package that is not installed", authority.WANTED)] == [
             (text, hint) for _, text, hint in complaints(tmp_path, over_tls)
         ]
+
+    def test_limits_are_a_table_or_the_name_of_a_tier(self, tmp_path: Path) -> None:
+        """
+        A tier that is named allows what it allows.
+        """
+        text = GOOD + '[providers.tiered]\ndialect = "openai"\nmodel = "gpt-4o"\nlimits = "openai-tier-1"\n'
+
+        file = target(tmp_path, text)
+
+        assert Limits(rpm=500, tpm=30_000) == file.providers["tiered"].fake("tiered", 1).limits
+
+    def test_models_of_ones_own_win_over_the_price_list(self, tmp_path: Path) -> None:
+        """
+        A model of the file is served by the providers of its dialect, at the price that the file says.
+        """
+        own = "window = 1000\nmax_output = 100\nprice = { input = 7, output = 8, cached = 0.7 }\n"
+        text = GOOD + f'[models."gpt-4.1"]\ndialect = "openai"\n{own}[models.mine]\ndialect = "anthropic"\n{own}'
+
+        file = target(tmp_path, text)
+        fake = file.providers["primary"].fake("primary", 1, file.models)
+
+        found = fake.find("gpt-4.1")
+        assert found is not None
+        assert (Price(7, 8, 0.7), 1000) == (found.price, found.window)
+        assert fake.find("mine") is None
+        assert fake.find("gpt-4o") == price_list()["gpt-4o"]
 
     def test_a_running_target_is_never_fresh(self, tmp_path: Path) -> None:
         """
@@ -243,6 +271,18 @@ class TestErrors:
             ),
             ("[contract.observe]\notlp = true", 10, "not available", "leave it out"),
             ('[providers.secondary]\ndialect = "openai"\nmodel = "m"\nlimits = { rpm = 0 }', 12, "limits.rpm must", ""),
+            (
+                '[providers.secondary]\ndialect = "openai"\nmodel = "m"\nlimits = "openai-tier1"',
+                12,
+                'no tier named "openai-tier1"',
+                'mean "openai-tier-1"?',
+            ),
+            (
+                '[models.m]\ndialect = "opnai"\nwindow = 1\nmax_output = 1\nprice = { input = 1, output = 1 }',
+                10,
+                "no dialect",
+                'mean "openai"?',
+            ),
             ('[call.command]\ncommand = ["x"]', 4, "[call.command] and [call.python] contradict", "exactly one"),
             ("[run]\nclock = 'fast'", 10, "run.clock must be one of", ""),
             ("[contract.deadlin]", 9, 'unknown key "deadlin" in [contract]', 'mean "deadline"?'),

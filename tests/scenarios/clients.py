@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 
 TRANSIENT = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+TRUST = httpx.create_ssl_context()
+"""Made once: it takes longer than most scenarios do."""
 
 
 class Failed(Exception):
@@ -46,7 +48,7 @@ class Careful:
         limits = httpx.Limits(max_connections=self.connections, max_keepalive_connections=20)
         headers = {"authorization": f"Bearer {key}"}
         timeout = httpx.Timeout(self.idle and 50.0, connect=5.0, pool=None)
-        self.http = httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=timeout)
+        self.http = httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=timeout, verify=TRUST)
 
     async def aclose(self) -> None:
         """Close every connection."""

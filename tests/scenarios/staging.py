@@ -30,6 +30,7 @@ class Integration(Protocol):
 
 Makes = Callable[..., Integration]
 """An integration for a base URL and a key; where there are several providers, for all their placeholders."""
+ROWS = scenario.load()
 MODELS = {"primary": "gpt-4o-mini", "secondary": "gpt-4.1", "third": "gpt-4o"}
 
 
@@ -106,7 +107,7 @@ class InProcess:
 async def _played(
     row: str, case: str, makes: Makes, contract: Contract, seed: int, speaks: Provider | None
 ) -> tuple[Judgement, History]:
-    scene = scenario.load()[row]
+    scene = ROWS[row]
     chain = contract.fallback.chain if contract.fallback is not None else ()
     providers = {name: speaks or Provider("openai", MODELS[name]) for name in chain or ("primary",)}
     file = TargetFile("test", Calling(command=CommandCall(["none"])), providers, contract=contract)

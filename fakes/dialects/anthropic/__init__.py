@@ -32,6 +32,7 @@ class Anthropic(Speaker):
     name = "anthropic"
     troubles = frozenset(troubles.TROUBLES)
     writing = frozenset({"messages"})
+    blocks = writing
     finishes = MappingProxyType(messages.FINISHES)
     closed_lists = frozenset({"service_tier"})
     routes = ROUTES
@@ -53,7 +54,7 @@ class Anthropic(Speaker):
         check_version(ask)
         match ask.route:
             case "messages" | "count_tokens":
-                check_message(ask)
+                check_message(ask, counting=ask.route == "count_tokens")
                 check_window(ask)
             case "batches.create":
                 batches.read(ask)
@@ -93,7 +94,7 @@ class Anthropic(Speaker):
 
     def garbage(self, ask: Ask) -> Send:
         """An event whose framing is right and whose payload cannot be parsed."""
-        return sse(b'{"type":"content_block_delta","index":0,"delta":{"type":"text_', "garbage", "content_block_delta")
+        return messages.GARBAGE
 
     def hollow(self, ask: Ask, how: str) -> Sequence[Op]:
         """A proper message without its substance."""
@@ -105,7 +106,7 @@ class Anthropic(Speaker):
 
     def unknown_event(self, ask: Ask) -> Send:
         """An event of a type that Anthropic does not have; its versioning policy says that there may be such."""
-        return sse(b'{"type":"notice"}', "comment", "notice")
+        return messages.NOTICE
 
     def _run(self, ask: Ask, query: str, params: dict[str, Any], trouble: Trouble | None) -> tuple[int, Any]:
         """Answer one request of a batch as the message that it asks for."""
@@ -116,6 +117,7 @@ class Anthropic(Speaker):
         trouble = trouble or inner.trouble
         ops = self.trouble(inner, trouble) if trouble else self.answer(inner)
         status = next(op.status for op in ops if isinstance(op, Head))
+        ask.rows += [inner] if status == 200 else []
         return status, json_value(b"".join(op.data for op in ops if isinstance(op, Send)))
 
 

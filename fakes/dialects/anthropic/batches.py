@@ -63,7 +63,7 @@ class Batches:
             # Asked for once more, the same batch is given: its requests are not run twice.
             made = self._made.get(text_id(ask, "msgbatch_01", 22)) or self._create(ask)
             self._made[made.id] = made
-            ask.undo.append(lambda: self._made.pop(made.id, None))
+            ask.undo += [lambda: self._made.pop(made.id, None), ask.rows.clear]
             return _json(ask, _at(ask, made))
         if ask.route == "batches.list":
             newest_first = [_at(ask, made) for made in reversed(self._made.values())]

@@ -33,6 +33,8 @@ FINISHES = {
 }
 THOUGHT = ("I am asked to say something,", " so I say it.")
 PING = Send(b'event: ping\ndata: {"type":"ping"}\n\n', "comment")
+NOTICE = sse(b'{"type":"notice"}', "comment", "notice")
+GARBAGE = sse(b'{"type":"content_block_delta","index":0,"delta":{"type":"text_', "garbage", "content_block_delta")
 
 
 @dataclass(frozen=True, slots=True)

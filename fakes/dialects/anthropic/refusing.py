@@ -30,9 +30,8 @@ def check_version(ask: Ask) -> None:
         raise refuse(f"{version!r} is not a valid version", "anthropic-version")
 
 
-def check_message(ask: Ask) -> None:
-    """Refuse a body that is no message's."""
-    counting = ask.route == "count_tokens"
+def check_message(ask: Ask, *, counting: bool = False) -> None:
+    """Refuse a body that is no message's, or none whose tokens can be counted."""
     names = ("model", "messages") if counting else ("model", "max_tokens", "messages")
     body = ask.body = check(ask.body, COUNT_TOKENS if counting else MESSAGES, *names)
     _check_turns(body["messages"])
@@ -48,7 +47,7 @@ def check_message(ask: Ask) -> None:
     if (given := format_of(body)) is not None:
         _check_format(given)
     if version_of(ask.request) == NEWEST:
-        _check_newest(body)
+        check_newest(body)
 
 
 def check_window(ask: Ask) -> None:
@@ -189,7 +188,7 @@ def _check_format(given: dict[str, Any]) -> None:
         raise refuse(f"Invalid schema: {wrong}", f"{at}.schema")
 
 
-def _check_newest(body: dict[str, Any]) -> None:
+def check_newest(body: dict[str, Any]) -> None:
     """What the newest version of the API takes no longer."""
     for name in SAMPLING:
         if name in body:

@@ -27,6 +27,7 @@ class Cohere(Speaker):
     name = "cohere"
     troubles = frozenset(troubles.TROUBLES)
     writing = frozenset({"chat"})
+    blocks = writing
     finishes = MappingProxyType(chat.FINISHES)
     routes = ROUTES
 

@@ -50,6 +50,7 @@ class OpenAI(Speaker):
     base = "/v1"
     troubles = frozenset(troubles.TROUBLES)
     writing = frozenset({"chat", "responses"})
+    blocks = frozenset({"responses"})
     finishes = MappingProxyType(FINISHES)
     closed_lists = frozenset({"service_tier", "truncation"})
     sessions = frozenset({"realtime", "responses.connect"})
@@ -195,6 +196,7 @@ class OpenAI(Speaker):
         ops = self.trouble(inner, trouble) if trouble else self.answer(inner)
         ask.undo += inner.undo
         status = next(op.status for op in ops if isinstance(op, Head))
+        ask.rows += [inner] if status == 200 else []
         return status, json_value(b"".join(op.data for op in ops if isinstance(op, Send))), limits.request_id(inner)
 
 

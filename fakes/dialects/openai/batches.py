@@ -63,7 +63,7 @@ class Batches:
             # Asked for once more, the same batch is given: its rows are not run twice.
             made = self._made.get(hex_id(ask, "batch_")) or self._create(ask)
             self._made[made.batch["id"]] = made
-            ask.undo.append(lambda: self._made.pop(made.batch["id"], None))
+            ask.undo += [lambda: self._made.pop(made.batch["id"], None), ask.rows.clear]
             return _json(ask, self.at(made, ask.now))
         if ask.route == "batches.list":
             rows = [self.at(made, ask.now) for made in self._made.values()]

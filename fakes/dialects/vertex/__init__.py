@@ -18,8 +18,11 @@ from ...answer import count_tokens
 from ...ask import Ask, Request, Trouble
 from ...script import Op, Send, whole
 from ..anthropic import messages
+from ..anthropic import troubles as claude
+from ..anthropic.limits import request_id
+from ..anthropic.reading import NEWEST
 from ..anthropic.reading import glance as glance_at_message
-from ..anthropic.refusing import check_message
+from ..anthropic.refusing import check_message, check_newest
 from ..anthropic.refusing import check_window as check_message_window
 from ..gemini import GENERATING, Gemini, content, troubles
 from ..gemini.reading import METHODS, key_of
@@ -27,7 +30,7 @@ from ..gemini.refusing import check_model, refuse
 from ..reading import Routes
 from ..refusing import Row
 from ..vectors import vector
-from ..wire import json_value, sse
+from ..wire import json_bytes, json_value, sse
 
 PLACE = r"/v1(?:beta1)?(?:/projects/[^/]+/locations/[^/]+)?/publishers"
 ROUTES = Routes(
@@ -38,11 +41,14 @@ ROUTES = Routes(
             if name != "batch_embed"
         ),
         ("POST", rf"{PLACE}/google/models/([^/:]+):predict", "predict"),
+        ("POST", rf"{PLACE}/anthropic/models/count-tokens:rawPredict", "claude.count"),
         ("POST", rf"{PLACE}/anthropic/models/([^/:]+):rawPredict", "claude"),
         ("POST", rf"{PLACE}/anthropic/models/([^/:]+):streamRawPredict", "claude.stream"),
     )
 )
-ANTHROPIC_VERSION = "vertex-2023-10-16"
+ANTHROPIC_VERSIONS = ("vertex-2023-10-16", NEWEST)
+"""Anthropic's clients send the newest version of its own API since their second generation."""
+CLAUDE = frozenset({"claude", "claude.stream"})
 USUAL = 768
 EXHAUSTED = (
     "Resource exhausted. Please try again later. Please refer to "
@@ -73,7 +79,8 @@ class Vertex(Gemini):
     """The wire format of Vertex AI."""
 
     name = "vertex"
-    writing = GENERATING | {"claude", "claude.stream"}
+    writing = GENERATING | CLAUDE
+    blocks = CLAUDE
     routes = ROUTES
 
     def key(self, request: Request) -> str | None:
@@ -90,15 +97,20 @@ class Vertex(Gemini):
             check_model(ask)
             if not ask.texts:
                 raise refuse("The request has no instances.")
-        elif ask.route in {"claude", "claude.stream"}:
+        elif ask.route in CLAUDE or ask.route == "claude.count":
             self._understand_message(ask)
         else:
             super().understand(ask)
 
     def say(self, ask: Ask) -> Sequence[Op]:
         """The fair-weather script of every operation."""
-        if ask.route in {"claude", "claude.stream"}:
+        if ask.route in CLAUDE:
             return messages.answer(ask)
+        if ask.route == "claude.count":
+            counted = {"input_tokens": ask.input_tokens}
+            ask.input_tokens = 0  # counting costs nothing
+            ask.answer = replace(ask.answer, text="")  # nothing is said here that a caller would hear
+            return whole(200, json_bytes(counted), headers=content.HEADERS)
         if ask.route != "predict":
             return super().say(ask)
         made = [
@@ -141,13 +153,23 @@ class Vertex(Gemini):
 
     def midstream_error(self, ask: Ask, trouble: Trouble, sent: int = 0) -> Send:
         """The piece of a stream that tells of an error."""
-        if ask.route == "claude.stream":
-            return sse(self.error_envelope(ask, trouble), "error", "error")
-        return super().midstream_error(ask, trouble, sent)
+        if ask.route != "claude.stream":
+            return super().midstream_error(ask, trouble, sent)
+        # Once the model writes, its own words are passed on as they are.
+        said = trouble if trouble.kind in claude.TROUBLES else replace(trouble, kind="server_error")
+        return sse(claude.envelope(ask, said, request_id(ask)), "error", "error")
+
+    def garbage(self, ask: Ask) -> Send:
+        """An event whose framing is right and whose payload cannot be parsed."""
+        return messages.GARBAGE if ask.route == "claude.stream" else super().garbage(ask)
+
+    def unknown_event(self, ask: Ask) -> Send | None:
+        """One of a type that Anthropic does not have, where its models answer."""
+        return messages.NOTICE if ask.route == "claude.stream" else super().unknown_event(ask)
 
     def hollow(self, ask: Ask, how: str) -> Sequence[Op]:
         """A proper response without its substance."""
-        if ask.route in {"claude", "claude.stream"}:
+        if ask.route in CLAUDE:
             return messages.hollow(ask, how)
         return super().hollow(ask, how)
 
@@ -156,16 +178,19 @@ class Vertex(Gemini):
         return messages.PING if ask.route == "claude.stream" else super().ping(ask)
 
     def _understand_message(self, ask: Ask) -> None:
-        body = json_value(ask.request.body)
+        """A message in the words of Anthropic's own API, which names neither model nor stream."""
+        body, version = json_value(ask.request.body), None
         if isinstance(body, dict):
             version = body.pop("anthropic_version", None)
-            ask.body = {**body, "model": ask.about, "stream": ask.route == "claude.stream"}
-            glance_at_message(ask)
-            if version != ANTHROPIC_VERSION:
-                raise refuse(f"anthropic_version: Input should be '{ANTHROPIC_VERSION}'")
-        else:
-            ask.body = body
-        check_message(ask)
+            named = {} if ask.route == "claude.count" else {"model": ask.about, "stream": ask.route == "claude.stream"}
+            body |= named
+        ask.body = body
+        glance_at_message(ask)
+        if isinstance(body, dict) and version not in ANTHROPIC_VERSIONS:
+            raise refuse(f"anthropic_version: Input should be '{ANTHROPIC_VERSIONS[0]}'")
+        check_message(ask, counting=ask.route == "claude.count")
+        if version == NEWEST:
+            check_newest(ask.body)
         check_message_window(ask)
 
 

@@ -6,19 +6,14 @@ folder of its own when it is wanted, and where it cannot be had its tests are sk
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 from languages import LANGUAGES
+from older import Calls, calling, fetched
 from speaking import KEY, serving
 
 from brownout.fakes.faults import AnyFault
@@ -29,74 +24,41 @@ from brownout.fakes.faults.stream import GarbageEvent, MidstreamError
 from brownout.fakes.journal import Exchange
 from brownout.fakes.weather import Weather, always
 
-PROGRAM = Path(__file__).parent / "programs" / "anthropic_waits.py"
-OLDER = "0.125.0"
+OLDER = "anthropic==0.125.0"
 WHOLE = "k7q2x9-1 k7q2x9-2 k7q2x9-3 k7q2x9-4 k7q2x9-5 k7q2x9-6"
 BACKOFF = ((0.375, 0.5), (0.75, 1.0))
 """Between which seconds the waits lie where nobody says how long: half a second, doubled, up to a quarter less."""
 
 
-RUNNING: list[subprocess.Popen[str]] = []
+RUNNING = ExitStack()
 pytestmark = pytest.mark.slow
-
-
-@cache
-def older() -> str:
-    """The folder of the older client; the test is skipped where it cannot be had."""
-    folder = Path(tempfile.gettempdir()) / f"brownout-tests-{os.getuid()}" / f"anthropic-{OLDER}"
-    if not (folder / "anthropic").is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        own = tempfile.mkdtemp(dir=folder.parent)
-        wanted = [f"anthropic=={OLDER}", "distro", "sniffio"]
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", own, *wanted]
-        fetched = subprocess.run(pip, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
-        if fetched.returncode != 0:
-            pytest.skip(f"anthropic {OLDER} cannot be fetched: {fetched.stderr.strip()[-200:]}")
-        with contextlib.suppress(OSError):  # another worker was faster
-            Path(own).rename(folder)
-    return str(folder)
-
-
-@cache
-def program(path: str) -> subprocess.Popen[str]:
-    """The client in a process of its own, which calls as often as it is told to."""
-    started = subprocess.Popen(  # noqa: S603
-        [sys.executable, str(PROGRAM)],
-        env=os.environ | {"PYTHONPATH": path},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    RUNNING.append(started)
-    return started
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _ended() -> Iterator[None]:
     """Nothing is left running."""
     yield
-    for started in RUNNING:
-        started.communicate(timeout=10)
-    RUNNING.clear()
+    RUNNING.close()
     program.cache_clear()
+
+
+@cache
+def program(path: str) -> Calls:
+    """The client in a process of its own, which calls as often as it is told to."""
+    return RUNNING.enter_context(calling("anthropic_waits.py", path))
 
 
 @pytest.fixture(params=["newest", "older"])
 def path(request: pytest.FixtureRequest) -> str:
     """What is put in front of the client's path."""
-    return "" if request.param == "newest" else older()
+    return "" if request.param == "newest" else fetched(OLDER, "distro", "sniffio")
 
 
 def called(path: str, *faults: AnyFault, stream: bool = False) -> tuple[dict[str, Any], list[Exchange]]:
     """What a client says of one call, and what the fake has seen of it."""
     with serving(LANGUAGES["anthropic"].fake()) as server:
         server.weather = Weather((always(*faults),) if faults else ())
-        client = program(path)
-        assert client.stdin is not None
-        assert client.stdout is not None
-        client.stdin.write(json.dumps({"url": server.url, "key": KEY, "stream": stream}) + "\n")
-        client.stdin.flush()
-        return json.loads(client.stdout.readline()), list(server.journal)
+        return program(path)(url=server.url, key=KEY, stream=stream), list(server.journal)
 
 
 class TestBothGenerations:

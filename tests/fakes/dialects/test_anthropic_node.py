@@ -1,22 +1,13 @@
-"""The official client for Node against a fake on a real socket.
-
-It is fetched into a folder of its own when it is wanted; where it or Node cannot be had, its tests are skipped.
-"""
+"""The official client for Node against a fake on a real socket."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from languages import LANGUAGES
+from node import Calls, calling
 from speaking import KEY, MESSAGES, QUICK, billed, serving
 
 from brownout.fakes.answer import Answer, ToolCall
@@ -28,8 +19,7 @@ from brownout.fakes.server import FakeServer
 from brownout.fakes.weather import Weather, always
 
 pytestmark = pytest.mark.slow
-PROGRAM = Path(__file__).parent / "programs" / "anthropic_node.mjs"
-VERSION = "1.12.0"
+PACKAGE = "@anthropic-ai/sdk@1.12.0"
 WHOLE = "k7q2x9-1 k7q2x9-2 k7q2x9-3 k7q2x9-4 k7q2x9-5 k7q2x9-6"
 TOOL = {"name": "weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
 RAISED = {
@@ -41,7 +31,6 @@ RAISED = {
     422: "UnprocessableEntityError",
     429: "RateLimitError",
 }
-Calls = Callable[..., dict[str, Any]]
 
 
 class Refuse:
@@ -56,24 +45,6 @@ class Refuse:
 
 
 @pytest.fixture(scope="module")
-def folder() -> Path:
-    """Where the client is."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("node and npm are not installed")
-    cached = Path(tempfile.gettempdir()) / f"brownout-tests-{os.getuid()}" / f"anthropic-node-{VERSION}"
-    if not cached.is_dir():
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        own = tempfile.mkdtemp(dir=cached.parent)
-        npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", f"@anthropic-ai/sdk@{VERSION}"]
-        fetched = subprocess.run(npm, cwd=own, capture_output=True, text=True, timeout=180, check=False)  # noqa: S603
-        if fetched.returncode != 0:
-            pytest.skip(f"@anthropic-ai/sdk {VERSION} cannot be fetched: {fetched.stderr.strip()[-200:]}")
-        with contextlib.suppress(OSError):  # another worker was faster
-            Path(own).rename(cached)
-    return cached
-
-
-@pytest.fixture(scope="module")
 def server() -> Iterator[FakeServer]:
     """A fake in a thread of its own."""
     with serving(LANGUAGES["anthropic"].fake()) as served:
@@ -81,23 +52,15 @@ def server() -> Iterator[FakeServer]:
 
 
 @pytest.fixture(scope="module")
-def node(folder: Path, server: FakeServer) -> Iterator[Calls]:
+def node(server: FakeServer) -> Iterator[Calls]:
     """Calls the fake with the client, in a process that calls as often as it is told to."""
-    command = ["node", str(PROGRAM), str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with calling("anthropic_node.mjs", PACKAGE) as call:
 
-        def call(*, stream: bool = False, **body: Any) -> dict[str, Any]:
+        def asking(*, stream: bool = False, **body: Any) -> dict[str, Any]:
             asked = {"model": server.fake.model, "max_tokens": 1024, "messages": MESSAGES, **body}
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(json.dumps({"url": server.url, "key": KEY, "stream": stream, "body": asked}) + "\n")
-            process.stdin.flush()
-            said: dict[str, Any] = json.loads(process.stdout.readline())
-            return said
+            return call(url=server.url, key=KEY, stream=stream, body=asked)
 
-        yield call
-        assert process.stdin is not None
-        process.stdin.close()
+        yield asking
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,7 @@ from brownout.fakes.faults.replies import Status
 from brownout.fakes.faults.segments import JoinedFrames, SplitBytes, SplitCharacters
 from brownout.fakes.faults.stream import DroppedEvents, DuplicatedEvents, GarbageEvent, MidstreamError, NoFinish
 from brownout.fakes.script import End, Head, Script
+from brownout.harness.targets.sse import EventReader
 
 HARMLESS: list[Fault] = [
     Comments(),
@@ -189,6 +190,12 @@ class TestStreams:
         assert [1, 2] == numbers(played.heard.words)
         assert not played.exchange.sent_whole
         assert played.heard.pieces
+        if (
+            language.dialect != "bedrock"
+        ):  # its frames say it in their headers; Amazon's own parser reads them elsewhere
+            told, message = language.error(EventReader().feed(played.heard.body)[-1].data.encode())
+            assert told
+            assert message
 
     def test_garbage_takes_the_place_of_a_piece(self, language: Language) -> None:
         """

@@ -1,9 +1,6 @@
-// Calls with the client of a folder, once for each line it reads; prints what came as a line of JSON.
-import { createRequire } from 'node:module';
+// Calls with Anthropic's client, once for each line it reads; prints what came as a line of JSON.
 import { createInterface } from 'node:readline';
-
-const require = createRequire(process.argv[2] + '/');
-const { Anthropic, VERSION } = require('@anthropic-ai/sdk');
+import { Anthropic } from '@anthropic-ai/sdk';
 
 async function call({ url, key, stream, body }) {
   const client = new Anthropic({ baseURL: url, apiKey: key, maxRetries: 0 });
@@ -31,5 +28,5 @@ async function call({ url, key, stream, body }) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  console.log(JSON.stringify({ version: VERSION, ...(await call(JSON.parse(line))) }));
+  console.log(JSON.stringify(await call(JSON.parse(line))));
 }

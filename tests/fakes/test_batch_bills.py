@@ -1,0 +1,80 @@
+"""A request in a batch costs half of what it costs alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from anthropic import Anthropic
+from languages import LANGUAGES
+from openai import OpenAI
+from speaking import KEY, MESSAGES, QUICK, billed, serving
+
+from brownout.fakes.answer import Answer, BatchRun
+from brownout.fakes.faults.replies import Unavailable
+from brownout.fakes.server import FakeServer
+from brownout.fakes.weather import Weather, always
+
+pytestmark = pytest.mark.slow
+FAIR = Weather()
+
+
+def _anthropic(server: FakeServer, count: int, weather: Weather = FAIR) -> None:
+    params: Any = {"model": server.fake.model, "max_tokens": 64, "messages": MESSAGES}
+    with Anthropic(base_url=server.url, api_key=KEY, max_retries=0) as client:
+        if count == 0:
+            client.messages.create(**params)
+        else:
+            requests: Any = [{"custom_id": f"r{number}", "params": params} for number in range(count)]
+            server.weather = weather
+            client.messages.batches.create(requests=requests)
+
+
+def _openai(server: FakeServer, count: int, weather: Weather = FAIR) -> None:
+    body: Any = {"model": server.fake.model, "messages": MESSAGES}
+    with OpenAI(base_url=server.url, api_key=KEY, max_retries=0) as client:
+        if count == 0:
+            client.chat.completions.create(**body)
+            return
+        row = {"method": "POST", "url": "/v1/chat/completions", "body": body}
+        lines = "\n".join(json.dumps({"custom_id": f"r{number}", **row}) for number in range(count))
+        file = client.files.create(file=("rows.jsonl", lines.encode()), purpose="batch")
+        server.weather = weather
+        client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+
+
+CALLS = {"anthropic": _anthropic, "openai": _openai}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_batch_costs_half(name: str) -> None:
+    """
+    Three requests in a batch are billed as one and a half, and those that expired are not billed.
+    """
+    with serving(LANGUAGES[name].fake()) as server:
+        CALLS[name](server, 0)
+        alone = billed(server)
+        server.answer = Answer(words=QUICK.words, pace=QUICK.pace, batch=BatchRun(expired=(2,)))
+        CALLS[name](server, 4)
+        batch = billed(server)
+
+    assert alone.microdollars > 0
+    assert 3 * round(alone.microdollars / 2) == batch.microdollars
+    assert (3 * alone.input_tokens, 3 * alone.output_tokens) == (batch.input_tokens, batch.output_tokens)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_batch_that_was_refused_costs_nothing(name: str) -> None:
+    """
+    A batch whose making is refused was never made, and nothing of it is billed.
+    """
+    with serving(LANGUAGES[name].fake()) as server:
+        CALLS[name](server, 2)
+        fair = billed(server)
+        with pytest.raises(Exception, match="unavailable"):
+            CALLS[name](server, 2, Weather((always(Unavailable()),)))
+        refused = billed(server)
+
+    assert fair.microdollars > 0
+    assert ("batches.create", 503, 0, 0) == (refused.route, refused.status, refused.microdollars, refused.output_tokens)
