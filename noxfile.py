@@ -14,7 +14,9 @@ ROOT = Path(__file__).parent
 CONSTRAINTS = str(ROOT / "constraints.txt")
 SIDE_BY_SIDE = ["-n", "4", "--dist", "worksteal", "-m", "not alone"]
 ONE_BY_ONE = ["-m", "alone and not whole"]
-BENCHMARKS = "# Benchmarks\n\nWritten by `nox -s bench`, in one run: compare what stands side by side, not with another machine.\n"
+BENCHMARKS = (
+    "# Benchmarks\n\nWritten by `nox -s bench` in one run: compare what stands side by side, not another machine's.\n"
+)
 
 
 def wheel(session: nox.Session) -> str:

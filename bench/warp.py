@@ -122,7 +122,8 @@ def leaps(languages: list[str], build: Path) -> None:
                     took, wall = asyncio.run(_measured(clock, process, rate))
                 errors = sorted(100 * (wait - SECONDS) / SECONDS for wait in took)
                 each = wall / LEAPS
-                row += f"   {statistics.median(errors):5.2f} {errors[-1]:5.2f}  {1000 * each:6.1f} ms {SECONDS / each:5.0f} x"
+                error = f"{statistics.median(errors):5.2f} {errors[-1]:5.2f}"
+                row += f"   {error}  {1000 * each:6.1f} ms {SECONDS / each:5.0f} x"
             print(row, flush=True)
 
 
