@@ -211,7 +211,7 @@ class Engine:
             name = _name(shaky.scenario, shaky.result.case)
             self._finished = [one for one in self._finished if not (one.scenario.after and one.result.case == name)]
             pace = LEAPING if self._warped and self._highest is None else REAL
-            self._note_all(await self._guarded(shaky.scenario, shaky.result.case, pace))
+            await self._descend(Ladder(shaky.scenario, shaky.result.case, pace))
 
     def _unsure(self, finished: Finished) -> bool:
         """Whether a quieter machine might change a verdict; one in real time has no lower rate to go to."""

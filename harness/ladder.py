@@ -123,8 +123,9 @@ def _after_leaps(trials: Sequence[Trial]) -> Pace | None:
         return None
     if not earlier:
         return LEAPING if last.judgement.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE} else None
-    same = last.judgement.verdict == earlier[-1].judgement.verdict
-    return None if same or earlier[-1].noisy or earlier[-1].uncertain else REAL
+    verdict, before = last.judgement.verdict, earlier[-1]
+    excused = verdict is Verdict.PASS and (before.noisy or before.uncertain)
+    return None if verdict == before.judgement.verdict or excused else REAL
 
 
 def next_rate(trials: Sequence[Trial], highest: float) -> float | None:

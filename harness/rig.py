@@ -34,6 +34,10 @@ from .targets.keeper import descendants
 from .targets.vitals import busy_seconds
 
 
+PATIENCE = (0.01, 0.04, 0.2, 0.0)
+"""Wall seconds between looks at a target that does not seem to live in target time."""
+
+
 class OutOfReach(Exception):  # said of the target, not of the program
     """The target, or a part of it, does not live in target time; the message says why."""
 
@@ -93,13 +97,19 @@ class Rig:
         """Let target time run, now that the target is ready; `OutOfReach` where some of it would stay behind."""
         if isinstance(self.clock, WarpClock):
             await self.look()
-            self.clock.ports = {server.port for server in self.fakes.values()}
+            self.clock.ports = {server.port for server in self.fakes.values()} | self.target.ports
+            self.clock.keeper = self.target.keeper or 0
             self.clock.rate, self.clock.leaps = self.pace.rate, self.pace.leaps
 
     async def look(self) -> None:
         """See that all of the target lives in target time; `OutOfReach` where it does not."""
-        if isinstance(self.clock, WarpClock) and (why := await asyncio.to_thread(self._why_not, self.clock)):
-            raise OutOfReach(why)
+        if not isinstance(self.clock, WarpClock):
+            return
+        for patience in PATIENCE:  # a program that is just being started has not joined yet
+            if (why := await asyncio.to_thread(self._why_not, self.clock)) is None:
+                return
+            await asyncio.sleep(patience)
+        raise OutOfReach(why or "")
 
     def busy_seconds(self) -> float:
         """Wall seconds that the target's processes have computed, or waited for a processor to."""

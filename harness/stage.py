@@ -138,6 +138,8 @@ class Stage:
         """
         with self._in_real_time():
             await self._target.start({})
+        if isinstance(self.clock, WarpClock):
+            self.clock.keeper = self._target.keeper or 0
         self.note("restarted", pid=self._target.pid)
 
     async def people(self, count: int, *locales: str, types: int | None = None) -> list[Person]:

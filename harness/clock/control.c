@@ -117,7 +117,9 @@ WARPED uint32_t brownout_clock_attaches(const struct block *block)
  * -1 where that cannot be told: the kernel keeps a timer for it, or there are more waits than places. */
 WARPED int64_t brownout_clock_next(const struct block *block)
 {
-    int64_t first = INT64_MAX;
+    /* Who should have woken a second ago and has not, does not wait any more: it was killed and nobody has buried it,
+     * a handler has jumped out of its wait, or its time is over and it waits for a lock. */
+    int64_t first = INT64_MAX, stale = now(block).target - SECOND;
     if (atomic_load(&block->unplaced) > 0)
         return -1;
     for (int i = 0; i < BLOCK_SLOTS; i++)
@@ -125,23 +127,37 @@ WARPED int64_t brownout_clock_next(const struct block *block)
             return -1;
     for (const struct place *place = block->places; place < block->places + BLOCK_PLACES; place++) {
         int64_t moment = atomic_load(&place->moment);
-        if (moment < first && alive(atomic_load(&place->pid)))
+        if (moment > stale && moment < first && alive(atomic_load(&place->pid)))
             first = moment;
     }
     return first;
 }
 
-static ssize_t contents(const char *path, char *text, size_t room)
+/* A file of /proc, of which the kernel gives at most a page at a time. How much of it there is room for; -1 for none. */
+ssize_t contents(const char *path, char *text, size_t room)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = file < 0 ? -1 : real.read(file, text, room - 1);
+    size_t had = 0;
+    ssize_t size = -1;
+    while (file >= 0 && had < room - 1 && (size = real.read(file, text + had, room - 1 - had)) > 0)
+        had += (size_t)size;
     if (file >= 0)
         real.close(file);
-    text[size > 0 ? size : 0] = 0;
-    return size;
+    text[had] = 0;
+    return size < 0 ? -1 : (ssize_t)had;
 }
 
 static int64_t runs_of(int32_t pid);
+
+/* A number for a thread that has run so often. Plain counts would not do: where one thread ends and another begins, their
+ * sum is soon what it was. */
+static int64_t number_of(uint64_t thread, uint64_t count)
+{
+    uint64_t mixed = (thread << 40 ^ count) + UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (int64_t)((mixed ^ mixed >> 31) >> 24) + 1;
+}
 
 /* How often a thread and the processes that it has started have run so far; -1 while one of them runs, or wants to. */
 static int64_t runs_of_thread(int32_t pid, const char *thread)
@@ -158,8 +174,10 @@ static int64_t runs_of_thread(int32_t pid, const char *thread)
         return -1;
     for (const char *count = text; (count = strstr(count, "voluntary_ctxt_switches:\t")); count += 25)
         runs += strtoll(count + 25, NULL, 10); /* found in "nonvoluntary_...", too */
+    runs = number_of(strtoull(thread, NULL, 10), (uint64_t)runs);
     snprintf(path, sizeof path, "/proc/%d/task/%.20s/children", pid, thread);
-    contents(path, text, sizeof text);
+    if (contents(path, text, sizeof text) == sizeof text - 1)
+        return -1; /* more children than can be looked at */
     for (int32_t child = (int32_t)strtol(text, &place, 10); runs >= 0 && child > 0; child = (int32_t)strtol(place, &place, 10)) {
         int64_t its = runs_of(child);
         runs = its < 0 ? -1 : runs + its;
@@ -185,11 +203,11 @@ static int64_t runs_of(int32_t pid)
 }
 
 /* How often the processes that are attached have run so far, and those that they have started and that may not be attached
- * yet; -1 while one of them is not at rest, and where none is left: then somebody is about to hear of that. Only ever
- * compared with what it was: some are counted twice. */
-WARPED int64_t brownout_clock_runs(const struct block *block)
+ * yet; -1 while one of them is not at rest, and where none is left: then somebody is about to hear of that. So it is while
+ * their keeper is not at rest, or another below it. Only ever compared with what it was: some are counted twice. */
+WARPED int64_t brownout_clock_runs(const struct block *block, int32_t keeper)
 {
-    int64_t runs = 0;
+    int64_t runs = 0, kept = keeper > 0 ? runs_of(keeper) : 0;
     for (int i = 0; i < BLOCK_SLOTS; i++) {
         int32_t pid = atomic_load(&block->slots[i].pid);
         int64_t its = pid > 0 ? runs_of(pid) : 0;
@@ -197,5 +215,5 @@ WARPED int64_t brownout_clock_runs(const struct block *block)
             return -1;
         runs += its;
     }
-    return runs > 0 ? runs : -1; /* who sleeps has run */
+    return kept >= 0 && runs > 0 ? kept + runs : -1; /* who sleeps has run */
 }

@@ -25,14 +25,13 @@ enum { ESTABLISHED = 1, FIN_WAIT1 = 4, CLOSE_WAIT = 8 }; /* the kernel's numbers
  * the twelfth word of each line, in hexadecimal, and the queue is that of whoever sends on the loopback. */
 WARPED int brownout_packets_wait(void)
 {
-    char text[32768], *word = text;
-    int file = open("/proc/net/softnet_stat", O_RDONLY | O_CLOEXEC), column = 0;
-    ssize_t size = file < 0 ? -1 : real.read(file, text, sizeof text - 1);
+    char text[131072], *word = text; /* of 960 processors */
+    int column = 0;
     bool told = false;
     ready();
-    if (file >= 0)
-        real.close(file);
-    for (text[size > 0 ? size : 0] = 0; *word; column++) {
+    if (contents("/proc/net/softnet_stat", text, sizeof text) == sizeof text - 1)
+        return -1;
+    for (; *word; column++) {
         char *end;
         unsigned long value = strtoul(word, &end, 16);
         if (end == word)
@@ -80,9 +79,7 @@ WARPED int brownout_pieces_open(void)
     return socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 }
 
-/* Whether a small piece is held back on its way from or to one of the ports; -1 and errno where the kernel does not say.
- * It goes through the whole table of connections, which takes a millisecond on a large machine. */
-WARPED int brownout_pieces_wait(int asked, const uint16_t *ports, int count)
+static int pieces_of(uint8_t family, int asked, const uint16_t *ports, int count)
 {
     static _Atomic uint32_t number;
     _Alignas(struct nlmsghdr) char reply[32768];
@@ -91,7 +88,7 @@ WARPED int brownout_pieces_wait(int asked, const uint16_t *ports, int count)
         struct inet_diag_req_v2 body;
     } request = {
         .header = {.nlmsg_len = sizeof request, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-        .body = {.sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ASKED},
+        .body = {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ASKED},
     };
     bool found = false;
     request.header.nlmsg_seq = atomic_fetch_add(&number, 1) + 1;
@@ -120,4 +117,13 @@ WARPED int brownout_pieces_wait(int asked, const uint16_t *ports, int count)
             found |= held_back(socket, header->nlmsg_len - NLMSG_HDRLEN);
         }
     }
+}
+
+/* Whether a small piece is held back on its way from or to one of the ports; -1 and errno where the kernel does not say.
+ * It goes through the whole table of connections, which takes a millisecond on a large machine. */
+WARPED int brownout_pieces_wait(int asked, const uint16_t *ports, int count)
+{
+    /* A socket that listens on both has the connections of IPv4 in the table of IPv6: Node's servers, all of Java's. */
+    int found = pieces_of(AF_INET, asked, ports, count);
+    return found ? found : pieces_of(AF_INET6, asked, ports, count);
 }

@@ -8,7 +8,8 @@ block. So time leaps to the first of these moments.
 Everybody is at rest when, in this order,
 
 1. all threads of the target's processes sleep, and there are any: one that has died is still to be heard of,
-2. nothing is under way between two sockets: a busy kernel leaves packets for later,
+2. nothing is under way between two sockets: a busy kernel leaves packets for later. What is held back is let go by a
+   timer of the kernel's, so that it is looked for first: later it may have come, and nobody has read it yet,
 3. the loop has gone round so often that whatever the target had sent by then has been read, and what follows from it
    here has been done: each round takes a message one step further,
 4. nothing is under way, and no thread of the target has run meanwhile.
@@ -26,7 +27,7 @@ from contextlib import asynccontextmanager
 
 from ...fakes.clock import Clock
 from .alarms import NEVER, SECOND
-from .warp import WarpClock
+from .warp import HELD_BACK, WarpClock
 
 ROUNDS = 25
 """Rounds of the loop: the longest way of a message from its file to the scenario has about ten steps."""
@@ -60,17 +61,22 @@ async def _leap(clock: WarpClock) -> None:
 
 async def leapt(clock: WarpClock) -> bool:
     """Whether everybody was at rest, and time has leapt to where they wait for."""
-    runs = clock.runs
-    if runs is None or clock.under_way() is not False:
+    runs, moment = clock.runs, clock.next
+    if runs is None or moment is None or clock.busy:
+        return False
+    looked = (moment - clock.nanoseconds()) / SECOND
+    if clock.under_way(ahead=looked) is not False:
         return False
     for _ in range(ROUNDS):
         await asyncio.sleep(0)
     # Whoever has run since then may have said something; who runs now is about to.
     moment = clock.next
-    if moment is None or moment == NEVER or not clock.leaps:
+    if moment is None or moment == NEVER or not clock.leaps or clock.busy:
         return False
     ahead = moment - clock.nanoseconds()
-    if ahead < LEAST or clock.under_way(ahead=ahead / SECOND) is not False or clock.runs != runs:
+    if ahead < LEAST or (ahead / SECOND > HELD_BACK >= looked):
+        return False
+    if clock.under_way() is not False or clock.runs != runs:
         return False
     clock.leap(ahead / SECOND)
     return True

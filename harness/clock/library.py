@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 PATH = Path(__file__).with_name("libwarp.so")
-VERSION = 2
+VERSION = 3
 SLOTS = 480
 SEEN_READ, SEEN_WAIT = 1, 2
 RATE_ONE = 1 << 32
@@ -82,7 +82,7 @@ class Library:
         self._attaches.restype = ctypes.c_uint32
         self._next = _function(library.brownout_clock_next, ctypes.c_void_p)
         self._next.restype = ctypes.c_int64
-        self._runs = _function(library.brownout_clock_runs, ctypes.c_void_p)
+        self._runs = _function(library.brownout_clock_runs, ctypes.c_void_p, ctypes.c_int32)
         self._runs.restype = ctypes.c_int64
 
         self._pieces_wait = _function(library.brownout_pieces_wait, ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
@@ -138,9 +138,9 @@ class Library:
         moment = int(self._next(address))
         return None if moment < 0 else moment
 
-    def runs(self, address: int) -> int | None:
+    def runs(self, address: int, keeper: int) -> int | None:
         """How often the processes that share the block have run so far; None unless there are any, and all at rest."""
-        runs = int(self._runs(address))
+        runs = int(self._runs(address, keeper))
         return None if runs < 0 else runs
 
     def attaches(self, address: int) -> int:

@@ -198,6 +198,7 @@ static inline int64_t left(const struct wait *wait)
     return rest > 0 ? rest : 0;
 }
 
+ssize_t contents(const char *path, char *text, size_t room) HIDDEN; /* of a file in /proc */
 struct block *map_block(int fd) HIDDEN; /* null when it is not one */
 
 /* The waits of this process that ended without anybody noticing: by exec, or those of another of the same number. */

@@ -6,7 +6,8 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -36,6 +37,10 @@ class WarpClock:
         self._open = True
         self.leaps = False
         """Whether target time may leap while nobody has anything to do; see `leaps.py`."""
+        self.busy = 0
+        """How much the harness does outside its loop, in a thread or in the kernel, that it will hear of."""
+        self.keeper = 0
+        """The process above all of the target's, which tells of their end; 0 where there is none."""
         self.ports: set[int] = set()
         """Where the target and those it talks to listen: what is under way there is something to do, too."""
 
@@ -71,15 +76,25 @@ class WarpClock:
     @property
     def runs(self) -> int | None:
         """How often the target's processes have run so far; None unless all are at rest, and there are any."""
-        return self._library.runs(self._address) if self._open else None
+        return self._library.runs(self._address, self.keeper) if self._open else None
 
     def under_way(self, *, ahead: float = 0.0) -> bool | None:
         """Whether anything is under way between two sockets; None where the kernel does not say.
 
         What is held back on its way from or to one of the ports is looked for where time is to leap far `ahead`.
         """
-        waits = self._library.packets_wait()
-        return self._library.pieces_wait(self.ports) if waits is False and ahead > HELD_BACK else waits
+        # In this order: a piece that is let go between the two looks is a packet at the second one, or has arrived.
+        held = self._library.pieces_wait(self.ports) if ahead > HELD_BACK else False
+        return self._library.packets_wait() if held is False else held
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Target time does not leap meanwhile: the harness does something outside its loop, or waits in wall time."""
+        self.busy += 1
+        try:
+            yield
+        finally:
+            self.busy -= 1
 
     def nanoseconds(self) -> int:
         """Monotonic target time in nanoseconds, the target's own CLOCK_MONOTONIC."""

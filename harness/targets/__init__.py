@@ -68,5 +68,9 @@ class Target(Protocol):
         """The process that leads the target; None when the harness did not start it."""
 
     @property
+    def ports(self) -> set[int]:
+        """Where it listens, as far as this is known."""
+
+    @property
     def keeper(self) -> int | None:
         """The process below which all processes of the target are; None when the harness did not start it."""

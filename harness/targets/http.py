@@ -71,6 +71,12 @@ class HttpTarget(Started):
         """How it is asked, where it is running now."""
         return Asking(self._http, self._url, self._home.places)
 
+    @property
+    def ports(self) -> set[int]:
+        """At the port that it is called at, too."""
+        url = urlsplit(self._url)
+        return super().ports | {url.port or (443 if url.scheme == "https" else 80)}
+
     async def call(self, request: CallRequest, *, unauthorized: bool = False) -> AsyncIterator[CallEvent]:
         """Make the call and yield what comes back."""
         events: asyncio.Queue[CallEvent] = asyncio.Queue(1)  # a caller that reads slowly is to be felt
@@ -107,7 +113,8 @@ class HttpTarget(Started):
         begun = False
         try:
             method, url, headers, body = asking.request(request, unauthorized=unauthorized)
-            async with self._client.stream(method, url, headers=headers, content=body) as response:
+            heard = {"trace": self._heard}
+            async with self._client.stream(method, url, headers=headers, content=body, extensions=heard) as response:
                 reading = asking.reading(request, response.status_code, response.headers.get("content-type", ""))
                 async for data in response.aiter_bytes():
                     for event in reading.feed(data):
@@ -127,11 +134,18 @@ class HttpTarget(Started):
             where = "before the answer began" if reading is None else "before the answer's end"
             await tell(await self._broken(request.id, "cut", f"the connection broke {where}", partial=begun))
 
+    async def _heard(self, what: str, details: object) -> None:
+        """Time does not leap while a name is looked up, which a thread does."""
+        clock = self._home.warp
+        if clock is not None and what.startswith("connection.connect_tcp."):
+            clock.busy += 1 if what.endswith(".started") else -1
+
     async def _broken(self, call: str, kind: str, message: str, *, partial: bool) -> Error:
         """A connection that broke, which may be because the service has ended."""
         process = self._process
         if process is not None:
-            await process.within(LAST_WORDS, process.dead)
+            with self._hears():
+                await process.within(LAST_WORDS, process.dead)
             if process.dead.done():
                 kind, message = "died", f"the target has ended: {process.end}"
         return Error(call, kind, message, partial)

@@ -80,7 +80,8 @@ class LineTarget(Started, ABC):
         """Wait for the target's end, or for it to go mute; what it had written before is read first."""
         either: list[asyncio.Future[Any]] = [talk.ended, process.dead]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        await process.within(LAST_WORDS, talk.ended, process.dead)
+        with self._hears():
+            await process.within(LAST_WORDS, talk.ended, process.dead)
         if process.dead.done():
             talk.lose(f"the target has ended: {process.end}")
             return

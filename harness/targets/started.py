@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 from ...fakes.clock import Clock
 from ..clock import WarpClock
 from ..target_file import Start
@@ -24,10 +26,19 @@ class Started:
         """Have its processes share a clock, from the next start on; what the harness itself waits for stays real."""
         self._home.warp = clock
 
+    def _hears(self) -> AbstractContextManager[None]:
+        """While something is still to be heard of the target in wall time, its own time does not leap."""
+        return nullcontext() if self._home.warp is None else self._home.warp.held()
+
     @property
     def pid(self) -> int | None:
         """The process that leads the target."""
         return None if self._process is None else self._process.life.pid
+
+    @property
+    def ports(self) -> set[int]:
+        """Where it listens, as far as this is known: at the port that it was given."""
+        return {int(self._home.places["port"])} if self._home.places else set()
 
     @property
     def keeper(self) -> int | None:

@@ -70,6 +70,6 @@ def test_the_file_type_has_every_option() -> None:
     """
     `[run]` takes every option of the command line that says how to run.
     """
-    only_there = {"target", "case", "update_baseline", "verbose", "dry_run"}
+    only_there = {"target", "case", "diff", "update_baseline", "verbose", "dry_run"}
 
     assert {parameter.name for parameter in run.params} - only_there == set(Run.__struct_fields__)
