@@ -77,11 +77,14 @@ MUTANTS = (
         "a stream has succeeded when it begins",
         (
             client(
-                "                        given = True\n",
-                "                        given = True\n                        self._breaker._succeeded()\n",
+                "            async for data in self._events(response, streamed):\n",
+                "            self._breaker._succeeded()\n            async for data in self._events(response, streamed):\n",
             ),
+            # Every other thing it counts is then a success, and half of them is what it bears.
+            breaker("failed >= self.error_rate", "failed > self.error_rate"),
         ),
         ("breaker.opens-on-broken-streams",),
+        ("breaker.opens-on-rate",),
     ),
     Mutant(
         "callers wait before they are told that it is open",
