@@ -186,7 +186,7 @@ MUTANTS = (
             client(
                 "            except AttemptFailed as failure:\n                wait = None if given",
                 "            except AttemptFailed as failure:\n"
-                "                if failure.wait is not None and self._breaker.closed:\n"
+                "                if failure.wait and self._breaker.closed:\n"
                 "                    self._breaker._open()\n"
                 "                wait = None if given",
             ),

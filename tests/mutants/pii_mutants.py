@@ -171,7 +171,7 @@ MUTANTS = (
     ),
     Mutant(
         "every number is masked",
-        (masking("DETECTORS = (\n", 'DETECTORS = (\n    Detector("NUMBER", r"\\d{3,}"),\n'),),
+        (masking("DETECTORS = (\n", 'DETECTORS = (\n    Detector("NUMBER", r"\\b\\d{3,}\\b"),\n'),),
         ("pii.not-overmasked",),
         ("pii.*",),
     ),
