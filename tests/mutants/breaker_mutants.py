@@ -17,8 +17,8 @@ MUTANTS = (
         "every call has a breaker of its own",
         (
             client(
-                "        for attempt in range(1, MAX_ATTEMPTS + 1):\n            try:",
-                "        self._breaker = Breaker()\n        for attempt in range(1, MAX_ATTEMPTS + 1):\n            try:",
+                "        for attempt in range(1, MAX_ATTEMPTS + 1):\n",
+                "        self._breaker = Breaker()\n        for attempt in range(1, MAX_ATTEMPTS + 1):\n",
             ),
         ),
         ("breaker.opens", "breaker.opens-on-rate"),
@@ -57,8 +57,8 @@ MUTANTS = (
         "streams are not counted",
         (
             client(
-                "                with self._breaker.attempt():\n                    while True:",
-                "                with self._breaker.peek():\n                    while True:",
+                "with self._breaker.attempt():",
+                "with self._breaker.peek() if stream else self._breaker.attempt():",
             ),
             breaker(
                 "    def _let_pass(",
@@ -77,21 +77,23 @@ MUTANTS = (
         "a stream has succeeded when it begins",
         (
             client(
-                "                        given = given or isinstance(piece, str)\n",
-                "                        given = given or isinstance(piece, str)\n"
-                "                        self._breaker._succeeded()\n",
+                "            async for data in self._events(response, streamed):\n",
+                "            self._breaker._succeeded()\n            async for data in self._events(response, streamed):\n",
             ),
+            # Every other thing it counts is then a success, and half of them is what it bears.
+            breaker("failed >= self.error_rate", "failed > self.error_rate"),
         ),
         ("breaker.opens-on-broken-streams",),
+        ("breaker.opens-on-rate",),
     ),
     Mutant(
         "callers wait before they are told that it is open",
         (
             client(
-                "            except AttemptFailed as failure:\n                wait = self._next_wait",
+                "            except AttemptFailed as failure:\n                wait = None if given",
                 "            except AttemptFailed as failure:\n"
                 "                await asyncio.sleep(0.0 if failure.sent else 0.3)\n"
-                "                wait = self._next_wait",
+                "                wait = None if given",
             ),
         ),
         ("breaker.fails-fast",),
@@ -108,35 +110,35 @@ MUTANTS = (
     ),
     Mutant(
         "the cooldown is in milliseconds",
-        (breaker("opened + self._cooldown", "opened + self._cooldown / 1000"),),
+        (breaker("opened + self.cooldown", "opened + self.cooldown / 1000"),),
         ("breaker.stays-open", "breaker.reopens"),
         NEVER_OPEN,
     ),
     Mutant(
         "the cooldown is over at half time",
-        (breaker("opened + self._cooldown", "opened + self._cooldown / 2"),),
+        (breaker("opened + self.cooldown", "opened + self.cooldown / 2"),),
         ("breaker.stays-open", "breaker.reopens"),
     ),
     Mutant(
         "half open lets ten probes through",
-        (breaker("        self._probes = probes\n", "        self._probes = 10 * probes\n"),),
+        (breaker("probes: int = 1", "probes: int = 10"),),
         ("breaker.single-probe",),
         ("breaker.closes", "breaker.no-flap"),
     ),
     Mutant(
         "nobody counts the probes",
-        (breaker("if cooling or self._probing + self._proved >= self._probes:", "if cooling:"),),
+        (breaker("if cooling or self._probing + self._proved >= self.probes:", "if cooling:"),),
         ("breaker.single-probe",),
     ),
     Mutant(
         "the breaker does not close",
-        (breaker("            if self._proved == self._probes:\n                self._close()\n", ""),),
+        (breaker("            if self._proved == self.probes:\n                self._close()\n", ""),),
         ("breaker.closes",),
         ("breaker.*", "retry.*", "control.*"),
     ),
     Mutant(
         "the breaker never tries again",
-        (breaker("        cooling = time.monotonic() < opened + self._cooldown\n", "        cooling = True\n"),),
+        (breaker("        cooling = time.monotonic() < opened + self.cooldown\n", "        cooling = True\n"),),
         ("breaker.closes",),
         ("breaker.*", "retry.*"),
     ),
@@ -182,11 +184,11 @@ MUTANTS = (
         "whoever is asked to wait opens the breaker",
         (
             client(
-                "            except AttemptFailed as failure:\n                wait = self._next_wait",
+                "            except AttemptFailed as failure:\n                wait = None if given",
                 "            except AttemptFailed as failure:\n"
-                "                if failure.wait is not None and self._breaker.closed:\n"
+                "                if failure.wait and self._breaker.closed:\n"
                 "                    self._breaker._open()\n"
-                "                wait = self._next_wait",
+                "                wait = None if given",
             ),
         ),
         ("breaker.ignores-rate-limits",),
@@ -237,7 +239,7 @@ MUTANTS = (
     Mutant(
         "the rate is that of the last four requests",
         (
-            breaker("self._recent[0][0] < now - self._window", "len(self._recent) > 4"),
+            breaker("self._recent[0][0] < now - self.window", "len(self._recent) > 4"),
             breaker("minimum: int = 10", "minimum: int = 4"),
         ),
         ("breaker.no-flap",),

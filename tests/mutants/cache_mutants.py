@@ -73,13 +73,12 @@ MUTANTS = (
         "a stream is kept however it ends",
         (
             cache(
-                "        async with aclosing(self._chain.ask(request, stream=True)) as pieces:\n"
-                "            async for piece in pieces:\n",
-                "        async with aclosing(self._kept_anyhow(key, request)) as pieces:\n"
-                "            async for piece in pieces:\n",
+                "        async with aclosing(self._chain.ask(request, stream=stream)) as pieces:\n",
+                "        asked = self._kept_anyhow(key, request) if stream else self._chain.ask(request, stream=False)\n"
+                "        async with aclosing(asked) as pieces:\n",
             ),
             cache(
-                "    async def _streamed(",
+                "    async def _asked(",
                 "    async def _kept_anyhow(self, key: str, request: dict[str, Any]) -> AsyncGenerator[Piece]:\n"
                 '        text = ""\n'
                 "        try:\n"
@@ -89,7 +88,7 @@ MUTANTS = (
                 "                    yield piece\n"
                 "        finally:\n"
                 '            self._kept[key] = time.monotonic(), {"text": text, "finish": "stop"}\n\n'
-                "    async def _streamed(",
+                "    async def _asked(",
             ),
         ),
         ("cache.no-partials-cached",),

@@ -79,12 +79,12 @@ MUTANTS = (
             client(
                 ANSWER,
                 'data = b""\n'
-                "                    try:\n"
-                "                        async for piece in response.aiter_bytes():\n"
-                "                            data += piece\n"
-                "                        answer = answers.whole(self._speech.reply(answers.parse(data)))\n"
-                "                    except httpx.TransportError:\n"
-                "                        answer = answers.whole(_half(data))",
+                "            try:\n"
+                "                async for piece in response.aiter_bytes():\n"
+                "                    data += piece\n"
+                "                answer = answers.whole(self._speech.reply(answers.parse(data)))\n"
+                "            except httpx.TransportError:\n"
+                "                answer = answers.whole(_half(data))",
             ),
             client("class Client:", HALVES),
             client("import asyncio\n", "import asyncio\nimport re\n"),
@@ -98,9 +98,9 @@ MUTANTS = (
             client(
                 ANSWER,
                 "try:\n"
-                "                        answer = answers.whole(self._speech.reply(answers.parse(await response.aread())))\n"
-                "                    except httpx.TransportError:\n"
-                '                        answer = {"text": "", "finish": "stop", "model": None, "usage": None}',
+                "                answer = answers.whole(self._speech.reply(answers.parse(await response.aread())))\n"
+                "            except httpx.TransportError:\n"
+                '                answer = {"text": "", "finish": "stop", "model": None, "usage": None}',
             ),
         ),
         ("connect.half-response",),
@@ -135,8 +135,8 @@ MUTANTS = (
                 '            raise AttemptFailed("provider", retry=False, sent=False) from None',
             ),
             client(
-                "async with asyncio.timeout_at(until), self._post(request)",
-                "async with asyncio.timeout_at(until + 900.0), self._post(request)",
+                "asyncio.timeout_at(end if given else until)",
+                "asyncio.timeout_at((end if given else until) + 900.0)",
             ),
         ),
         ("connect.dns-like-refused", "timeout.connect-blackhole"),

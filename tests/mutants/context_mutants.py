@@ -44,7 +44,7 @@ MUTANTS = (
     ),
     Mutant(
         "the prompt may fill the window",
-        (context('tokens(request) + int(request["max_tokens"])', "tokens(request)"),),
+        (context('return prompt + int(request["max_tokens"])', "return prompt"),),
         ("context.reserves-output",),
     ),
     Mutant(

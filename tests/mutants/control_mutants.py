@@ -14,9 +14,9 @@ MUTANTS = (
         "the client is closed after a failed call and used again",
         (
             client(
-                "                if wait is None:\n                    raise CallFailed(failure.kind) from None",
+                "                if wait is None:\n                    raise CallFailed(failure.kind, partial=given) from None",
                 "                if wait is None:\n                    await self._http.aclose()\n"
-                "                    raise CallFailed(failure.kind) from None",
+                "                    raise CallFailed(failure.kind, partial=given) from None",
             ),
         ),
         ("control.alive-after",),
@@ -26,9 +26,9 @@ MUTANTS = (
         "a failed call leaves something spinning behind",
         (
             client(
-                "                if wait is None:\n                    raise CallFailed(failure.kind) from None",
+                "                if wait is None:\n                    raise CallFailed(failure.kind, partial=given) from None",
                 "                if wait is None:\n                    self._spin()\n"
-                "                    raise CallFailed(failure.kind) from None",
+                "                    raise CallFailed(failure.kind, partial=given) from None",
             ),
             client(
                 "    def _next_wait(",

@@ -77,9 +77,8 @@ MUTANTS = (
         "every call begins with the first key again",
         (
             client(
-                '        """The whole answer, by a moment of the loop\'s clock."""\n',
-                '        """The whole answer, by a moment of the loop\'s clock."""\n'
-                "        self.keys = Ring(self._provider.keys)\n",
+                "        given = False\n",
+                "        given = False\n        self.keys = Ring(self._provider.keys)\n",
             ),
         ),
         ("keys.dead-key-left-alone",),

@@ -97,6 +97,11 @@ def ledger(old: str, new: str) -> Patch:
     return Patch("ledger.py", old, new)
 
 
+def models(old: str, new: str) -> Patch:
+    """A replacement in models.py."""
+    return Patch("models.py", old, new)
+
+
 def masking(old: str, new: str) -> Patch:
     """A replacement in masking.py."""
     return Patch("masking.py", old, new)

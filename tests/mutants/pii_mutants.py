@@ -15,7 +15,8 @@ SAID_GOES_ALONG = (
     entry(ASKED, "_chains[0].ask(both, stream=stream)"),
 )
 SAID_AS_METADATA = '{**request, "metadata": {"said": str(request.said["messages"][-1]["content"])[:500]}}'
-ANSWERED = "asyncio.timeout_at(until), self._post(request)"
+ATTEMPT = "self._whole(request)"
+ASKED_ONE = "client.ask(request, until, end, stream=stream)"
 
 MUTANTS = (
     Mutant(
@@ -50,14 +51,14 @@ MUTANTS = (
         "the retry is built from what was said",
         (
             *SAID_GOES_ALONG,
-            client(ANSWERED, ANSWERED.replace("(request)", "(request if attempt == 1 else request.said)")),
+            client(ATTEMPT, ATTEMPT.replace("(request)", "(request if attempt == 1 else request.said)")),
         ),
         ("pii.retry",),
         ("retry.same-request",),
     ),
     Mutant(
         "the third attempt says what it is a retry of",
-        (*SAID_GOES_ALONG, client(ANSWERED, ANSWERED.replace("(request)", f"({SAID_AS_METADATA} if attempt > 2 else request)"))),
+        (*SAID_GOES_ALONG, client(ATTEMPT, ATTEMPT.replace("(request)", f"({SAID_AS_METADATA} if attempt > 2 else request)"))),
         ("pii.retry",),
         ("retry.same-request",),
     ),
@@ -65,7 +66,7 @@ MUTANTS = (
         "masked for the first provider and as it was said for the next",
         (
             *SAID_GOES_ALONG,
-            chain("_asked(client, request, stream, until, end)", "_asked(client, request.said if place else request, stream, until, end)"),
+            chain(ASKED_ONE, ASKED_ONE.replace("(request,", "(request.said if place else request,")),
         ),
         ("pii.fallback",),
     ),
@@ -73,7 +74,7 @@ MUTANTS = (
         "the next provider is told what the first one was asked",
         (
             *SAID_GOES_ALONG,
-            chain("_asked(client, request, stream, until, end)", f"_asked(client, {SAID_AS_METADATA} if place else request, stream, until, end)"),
+            chain(ASKED_ONE, ASKED_ONE.replace("(request,", f"({SAID_AS_METADATA} if place else request,")),
         ),
         ("pii.fallback",),
     ),
@@ -170,7 +171,7 @@ MUTANTS = (
     ),
     Mutant(
         "every number is masked",
-        (masking("DETECTORS = (\n", 'DETECTORS = (\n    _detector("NUMBER", r"\\d{3,}"),\n'),),
+        (masking("DETECTORS = (\n", 'DETECTORS = (\n    Detector("NUMBER", r"\\b\\d{3,}\\b"),\n'),),
         ("pii.not-overmasked",),
         ("pii.*",),
     ),

@@ -153,16 +153,20 @@ MUTANTS = (
         "a second layer of retries goes around the first",
         (
             chain(
-                "        yield await client.answer(request, until)\n",
-                "        yield await _twice(client, request, until)\n",
+                "client.ask(request, until, end, stream=stream)",
+                "_twice(client, request, until, end, stream=stream)",
             ),
             chain(
                 "def _signed(",
-                "async def _twice(client: Client, request: dict[str, Any], until: float) -> dict[str, Any]:\n"
+                "async def _twice(client: Client, *moments: Any, stream: bool) -> AsyncGenerator[Piece]:\n"
                 "    try:\n"
-                "        return await client.answer(request, until)\n"
-                "    except Exception:\n"
-                "        return await client.answer(request, until)\n\n\n"
+                "        async for piece in client.ask(*moments, stream=stream):\n"
+                "            yield piece\n"
+                "    except CallFailed:\n"
+                "        if stream:\n"
+                "            raise\n"
+                "        async for piece in client.ask(*moments, stream=stream):\n"
+                "            yield piece\n\n\n"
                 "def _signed(",
             ),
         ),

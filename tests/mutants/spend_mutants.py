@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mutant import Mutant, client, entry, ledger
+from mutant import Mutant, client, entry, ledger, models
 
 NOTHING_SET_ASIDE = ledger("            self._book(day, payers, worst)\n", "            worst = 0\n")
 LATER = ("spend.streams", "spend.retries", "spend.restart", "spend.estimates-first")
@@ -91,8 +91,8 @@ MUTANTS = (
         "a call is paid for once however often it is tried",
         (
             client(
-                "            except AttemptFailed as failure:\n                wait = self._next_wait",
-                "            except AttemptFailed as failure:\n                self._ledger.forget(request)\n                wait = self._next_wait",
+                "            except AttemptFailed as failure:\n                wait = None if given",
+                "            except AttemptFailed as failure:\n                self._ledger.forget(request)\n                wait = None if given",
             ),
             ledger(
                 "    def change(self,",
@@ -117,12 +117,12 @@ MUTANTS = (
     ),
     Mutant(
         "every provider is thought to cost what the first one does",
-        (ledger("        price = PRICES[model]\n", '        price = PRICES["gpt-4o-mini"]\n'),),
+        (ledger("        price = MODELS[model]\n", '        price = MODELS["gpt-4o-mini"]\n'),),
         ("spend.fallback-price",),
     ),
     Mutant(
         "a fallback is free",
-        (ledger('"gpt-4.1-mini": Price(0.40, 0.10, 1.60)', '"gpt-4.1-mini": Price(0.0, 0.0, 0.0)'),),
+        (models("1_047_576, 0.40, 0.10, 1.60)", "1_047_576, 0.0, 0.0, 0.0)"),),
         ("spend.fallback-price",),
     ),
     Mutant(

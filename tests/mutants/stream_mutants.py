@@ -134,8 +134,8 @@ MUTANTS = (
         "an empty answer is filled with something polite",
         (
             client(
-                "                self._budget.put_back()\n                return\n            finally",
-                '                self._budget.put_back()\n                if not given:\n                    yield "How can I help you today?"\n                return\n            finally',
+                "                self._budget.put_back()\n",
+                '                self._budget.put_back()\n                if stream and not given:\n                    yield "How can I help you today?"\n',
             ),
         ),
         ("stream.empty",),

@@ -10,6 +10,7 @@
     keys.py     a provider's keys, and which of them are dead
     breaker.py  when a provider is left alone
     client.py   one provider: attempts, streams
+    models.py   what models hold and cost
     context.py  whether a prompt fits
     chain.py    one call: a deadline, and who is asked when a provider fails
     cache.py    answers that are given again, and callers who share one request

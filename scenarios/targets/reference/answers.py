@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,19 +25,16 @@ def parse(text: str | bytes) -> dict[str, Any]:
 
 
 def error_of(text: str | bytes) -> dict[str, Any]:
-    """The error object of a reply's body; empty where there is none."""
-    try:
-        error = json.loads(text)["error"]
-    except (ValueError, KeyError, TypeError):
-        return {}
-    return error if isinstance(error, dict) else {}
+    """The error object of a refusal's body; empty where there is none."""
+    with suppress(ValueError, KeyError, TypeError):
+        return _object(json.loads(text)["error"])
+    return {}
 
 
 def whole(body: dict[str, Any]) -> dict[str, Any]:
     """The answer in a whole reply, or a failed attempt: a 200 is not yet an answer."""
     if body.get("error"):
-        error = body["error"]
-        raise refused(500, {}, error if isinstance(error, dict) else {})
+        raise refused(500, {}, _object(body["error"]))
     try:
         choice = body["choices"][0]
         message = choice["message"]
@@ -92,8 +90,7 @@ class Streamed:
     def take(self, event: dict[str, Any]) -> str:
         """The text that an event adds; raises a failed attempt where the event tells of an error."""
         if event.get("error"):
-            error = event["error"]
-            raise refused(500, {}, error if isinstance(error, dict) else {})
+            raise refused(500, {}, _object(event["error"]))
         self.model = event.get("model") or self.model
         self.usage = usage(event) or self.usage
         text = ""
@@ -125,3 +122,7 @@ class Streamed:
         function = call.get("function") or {}
         known["function"]["name"] += function.get("name") or ""
         known["function"]["arguments"] += function.get("arguments") or ""
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

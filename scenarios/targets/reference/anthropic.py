@@ -52,13 +52,9 @@ class Anthropic:
                 return {"model": model}
             case {"type": "content_block_start", "index": int(index), "content_block": {"type": "tool_use"} as block}:
                 return _delta({"tool_calls": [{**_call(block, None), "index": index}]})
-            case {"type": "content_block_delta", "delta": {"type": "text_delta", "text": str(text)}}:
+            case {"type": "content_block_delta", "delta": {"text": str(text)}}:
                 return _delta({"content": text})
-            case {
-                "type": "content_block_delta",
-                "index": int(index),
-                "delta": {"type": "input_json_delta", "partial_json": str(piece)},
-            }:
+            case {"type": "content_block_delta", "index": int(index), "delta": {"partial_json": str(piece)}}:
                 return _delta({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
             case {"type": "message_delta", "delta": dict(ended)}:
                 return {"choices": [{"finish_reason": _finish(ended)}], "usage": _usage(event)}

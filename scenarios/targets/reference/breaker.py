@@ -18,29 +18,23 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from .errors import AttemptFailed
 
 
+@dataclass
 class Breaker:
     """Lets attempts at one provider pass, or not, by how those before them went."""
 
-    def __init__(
-        self,
-        *,
-        failures: int = 5,
-        error_rate: float = 0.5,
-        window: float = 8.0,
-        minimum: int = 10,
-        cooldown: float = 3.0,
-        probes: int = 1,
-    ) -> None:
-        self._failures = failures
-        self._error_rate = error_rate
-        self._window = window
-        self._minimum = minimum
-        self._cooldown = cooldown
-        self._probes = probes
+    failures: int = 5
+    error_rate: float = 0.5
+    window: float = 8.0
+    minimum: int = 10
+    cooldown: float = 3.0
+    probes: int = 1
+
+    def __post_init__(self) -> None:
         self._opened: float | None = None
         self._close()
 
@@ -70,15 +64,15 @@ class Breaker:
 
     def _let_pass(self, opened: float) -> None:
         """Count a probe, or refuse it."""
-        cooling = time.monotonic() < opened + self._cooldown
-        if cooling or self._probing + self._proved >= self._probes:
+        cooling = time.monotonic() < opened + self.cooldown
+        if cooling or self._probing + self._proved >= self.probes:
             raise AttemptFailed("provider", retry=False, sent=False)
         self._probing += 1
 
     def _succeeded(self) -> None:
         if self._opened is not None:
             self._proved += 1
-            if self._proved == self._probes:
+            if self._proved == self.probes:
                 self._close()
             return
         self._in_a_row = 0
@@ -88,19 +82,19 @@ class Breaker:
         if self._opened is None:
             self._in_a_row += 1
             self._remember(failed=True)
-            if self._in_a_row < self._failures and not self._too_many():
+            if self._in_a_row < self.failures and not self._too_many():
                 return
         self._open()
 
     def _remember(self, *, failed: bool) -> None:
         now = time.monotonic()
         self._recent.append((now, failed))
-        while self._recent[0][0] < now - self._window:
+        while self._recent[0][0] < now - self.window:
             self._recent.popleft()
 
     def _too_many(self) -> bool:
         failed = sum(failed for _, failed in self._recent)
-        return len(self._recent) >= self._minimum and failed >= self._error_rate * len(self._recent)
+        return len(self._recent) >= self.minimum and failed >= self.error_rate * len(self._recent)
 
     def _open(self) -> None:
         self._opened = time.monotonic()

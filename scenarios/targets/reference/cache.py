@@ -16,7 +16,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from .chain import Chain, Piece
+from .chain import Chain
+from .client import Piece
 
 TTL = 30.0
 """Seconds for which an answer is good."""
@@ -28,7 +29,7 @@ MOST = 1000
 class Flight:
     """A request that is under way, and how many wait for it."""
 
-    task: asyncio.Task[dict[str, Any]]
+    task: asyncio.Task[Piece]
     waiting: int = 0
 
 
@@ -48,7 +49,7 @@ class Cache:
                 yield known["text"]
             yield known
         elif stream:
-            async with aclosing(self._streamed(key, request)) as pieces:
+            async with aclosing(self._asked(key, request, stream=True)) as pieces:
                 async for piece in pieces:
                     yield piece
         else:
@@ -68,7 +69,7 @@ class Cache:
         if len(self._kept) > MOST:
             self._kept.popitem(last=False)
 
-    async def _shared(self, key: str, request: dict[str, Any]) -> dict[str, Any]:
+    async def _shared(self, key: str, request: dict[str, Any]) -> Piece:
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = Flight(asyncio.create_task(self._whole(key, request)))
@@ -81,20 +82,16 @@ class Cache:
                 flight.task.cancel()
                 self._flights.pop(key, None)
 
-    async def _whole(self, key: str, request: dict[str, Any]) -> dict[str, Any]:
-        async with aclosing(self._chain.ask(request, stream=False)) as pieces:
-            async for answer in pieces:
-                if isinstance(answer, dict):
-                    self._keep(key, answer)
-                    return answer
-        raise AssertionError("a chain answers or fails")
+    async def _whole(self, key: str, request: dict[str, Any]) -> Piece:
+        (answer,) = [piece async for piece in self._asked(key, request, stream=False)]
+        return answer
 
-    async def _streamed(self, key: str, request: dict[str, Any]) -> AsyncGenerator[Piece]:
+    async def _asked(self, key: str, request: dict[str, Any], *, stream: bool) -> AsyncGenerator[Piece]:
         text = ""
-        async with aclosing(self._chain.ask(request, stream=True)) as pieces:
+        async with aclosing(self._chain.ask(request, stream=stream)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, str):
                     text += piece
                 else:
-                    self._keep(key, {**piece, "text": text})
+                    self._keep(key, {"text": text, **piece})
                 yield piece

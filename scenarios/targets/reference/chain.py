@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from .client import Client, Provider
+from .client import Client, Piece, Provider
 from .context import fits
 from .errors import CallFailed
 from .ledger import Ledger
@@ -22,8 +22,6 @@ OUTAGE = frozenset({"provider", "rate_limited", "timeout", "unauthorized"})
 """Failures of a provider's own."""
 ELSEWHERE = OUTAGE | {"context"}
 """What another provider may do better. What else is wrong with a request is wrong everywhere."""
-
-Piece = str | dict[str, Any]
 
 
 class Chain:
@@ -46,7 +44,7 @@ class Chain:
                 continue
             until = loop.time() + (end - loop.time()) / (len(self._links) - place)
             try:
-                async with aclosing(_asked(client, request, stream, until, end)) as pieces:
+                async with aclosing(client.ask(request, until, end, stream=stream)) as pieces:
                     async for piece in pieces:
                         yield piece if isinstance(piece, str) else _signed(piece, provider, place)
             except CallFailed as failure:
@@ -59,17 +57,6 @@ class Chain:
                 return
         # Who falls back because of an outage is told of the outage, whatever the fallback had to complain about.
         raise next((failure for failure in failures if failure.kind in OUTAGE), failures[-1])
-
-
-async def _asked(
-    client: Client, request: dict[str, Any], stream: bool, until: float, end: float
-) -> AsyncGenerator[Piece]:
-    if not stream:
-        yield await client.answer(request, until)
-        return
-    async with aclosing(client.stream(request, until, end)) as pieces:
-        async for piece in pieces:
-            yield piece
 
 
 def _signed(answer: dict[str, Any], provider: Provider, place: int) -> dict[str, Any]:

@@ -30,6 +30,9 @@ LINGER = 1.0
 """Seconds to wait for the end of a stream whose answer is finished."""
 LIMITS = httpx.Limits(max_connections=500, max_keepalive_connections=50, keepalive_expiry=30.0)
 
+Piece = str | dict[str, Any]
+"""Text of an answer, or what is to be known of it when it has ended."""
+
 
 @dataclass(frozen=True)
 class Provider:
@@ -55,48 +58,25 @@ class Client:
         self._budget = Budget()
         self.keys = Ring(provider.keys)
         self._breaker = Breaker()
-        self._http = httpx.AsyncClient(
-            base_url=provider.url,
-            timeout=TIMEOUT,
-            limits=LIMITS,
-        )
+        self._http = httpx.AsyncClient(base_url=provider.url, timeout=TIMEOUT, limits=LIMITS)
 
-    async def answer(self, request: dict[str, Any], until: float) -> dict[str, Any]:
-        """The whole answer, by a moment of the loop's clock."""
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            try:
-                with self._breaker.attempt():
-                    async with asyncio.timeout_at(until), self._post(request) as (response, bill):
-                        answer = answers.whole(self._speech.reply(answers.parse(await response.aread())))
-                        answer["cost"] = bill.settle(answer["usage"])
-            except TimeoutError:
-                raise CallFailed("timeout") from None
-            except AttemptFailed as failure:
-                wait = self._next_wait(attempt, failure, until)
-                if wait is None:
-                    raise CallFailed(failure.kind) from None
-            else:
-                self._budget.put_back()
-                return answer
-            await asyncio.sleep(wait)
-        raise AssertionError("the last attempt has no next")
+    async def ask(self, request: dict[str, Any], until: float, end: float, *, stream: bool) -> AsyncGenerator[Piece]:
+        """The answer's text as it comes, then what is to be known of it.
 
-    async def stream(self, request: dict[str, Any], until: float, end: float) -> AsyncGenerator[str | dict[str, Any]]:
-        """The answer's text as it comes, beginning by one moment and ending by another; then what is known of it.
-
-        Once a caller has text there is no second attempt: what it would say does not continue what was said.
+        It begins by one moment of the loop's clock and ends by another; where it is not streamed, it comes whole by the
+        first. Once a caller has text there is no second attempt: what it would say does not continue what was said.
         """
         given = False
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            pieces = self._streamed(request)
+            pieces = self._streamed(request) if stream else self._whole(request)
             try:
                 with self._breaker.attempt():
                     while True:
                         async with asyncio.timeout_at(end if given else until):
-                            piece = await anext(pieces, None)
-                        if piece is None:
+                            piece = await anext(pieces)
+                        if isinstance(piece, dict):
                             break
-                        given = given or isinstance(piece, str)
+                        given = True
                         yield piece
             except TimeoutError:
                 raise CallFailed("timeout", partial=given) from None
@@ -107,6 +87,7 @@ class Client:
                 await asyncio.sleep(wait)
             else:
                 self._budget.put_back()
+                yield piece
                 return
             finally:
                 await pieces.aclose()
@@ -123,7 +104,14 @@ class Client:
         left = until - asyncio.get_running_loop().time()
         return wait if wait < left and self._budget.take() else None
 
-    async def _streamed(self, request: dict[str, Any]) -> AsyncGenerator[str | dict[str, Any]]:
+    async def _whole(self, request: dict[str, Any]) -> AsyncGenerator[Piece]:
+        """One attempt at an answer in one piece."""
+        async with self._post(request) as (response, bill):
+            answer = answers.whole(self._speech.reply(answers.parse(await response.aread())))
+            answer["cost"] = bill.settle(answer["usage"])
+        yield answer
+
+    async def _streamed(self, request: dict[str, Any]) -> AsyncGenerator[Piece]:
         """One attempt at a streamed answer."""
         request = {**request, "stream": True}
         streamed = answers.Streamed()
@@ -143,8 +131,7 @@ class Client:
         while True:
             try:
                 async with asyncio.timeout(LINGER if over or streamed.finish is not None else IDLE):
-                    chunk = await anext(chunks)
-                found = list(events.feed(chunk))
+                    found = list(events.feed(await anext(chunks)))
             except StopAsyncIteration:
                 if events.unfinished and streamed.finish is None:
                     raise AttemptFailed("provider", retry=True) from None

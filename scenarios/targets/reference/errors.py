@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
+
 MESSAGES = {
     "rate_limited": "The model is busy. Please try again later.",
     "timeout": "The model did not answer in time.",
@@ -23,6 +25,7 @@ class CallFailed(Exception):
         self.partial = partial
 
 
+@dataclass(eq=False)
 class AttemptFailed(Exception):
     """One attempt has failed.
 
@@ -30,12 +33,9 @@ class AttemptFailed(Exception):
     whether the provider has seen the request at all, `down` whether it says that the provider is unwell.
     """
 
-    def __init__(
-        self, kind: str, *, retry: bool, wait: float | None = None, sent: bool = True, down: bool = True
-    ) -> None:
-        super().__init__(kind)
-        self.kind = kind
-        self.retry = retry
-        self.wait = wait
-        self.sent = sent
-        self.down = down
+    kind: str
+    _: KW_ONLY
+    retry: bool
+    wait: float | None = None
+    sent: bool = True
+    down: bool = True

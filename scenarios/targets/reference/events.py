@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
+
+END = re.compile(r"\r\n|\n|\r(?!\Z)")
+"""The end of a line: LF, CR or both. A CR at the very end may be half of both."""
 
 
 class Events:
@@ -17,7 +21,8 @@ class Events:
     def feed(self, data: bytes) -> Iterator[str]:
         """The data of each event that is whole with these bytes."""
         self._text += self._decoder.decode(data)
-        for line in self._lines():
+        *lines, self._text = END.split(self._text)
+        for line in lines:
             if line:
                 field, _, value = line.partition(":")
                 if field == "data":
@@ -30,23 +35,3 @@ class Events:
     def unfinished(self) -> bool:
         """Whether the bytes so far end inside an event."""
         return bool(self._text.strip() or self._data)
-
-    def _lines(self) -> Iterator[str]:
-        """Whole lines; a line ends with LF, CR or both, and a CR at the very end may be half of both."""
-        start = 0
-        while (end := _line_end(self._text, start)) is not None:
-            yield self._text[start : end[0]]
-            start = end[1]
-        self._text = self._text[start:]
-
-
-def _line_end(text: str, start: int) -> tuple[int, int] | None:
-    places = [place for mark in "\r\n" if (place := text.find(mark, start)) >= 0]
-    if not places:
-        return None
-    end = min(places)
-    if text[end] == "\n":
-        return end, end + 1
-    if end + 1 == len(text):
-        return None
-    return end, end + 2 if text[end + 1] == "\n" else end + 1

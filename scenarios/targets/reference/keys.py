@@ -26,9 +26,6 @@ class Ring:
 
     def bury(self, key: str) -> bool:
         """The provider has called a key invalid; whether another is left to try."""
-        if key in self._live:
-            self._live.remove(key)
-        else:
-            self._dead.remove(key)
+        (self._live if key in self._live else self._dead).remove(key)
         self._dead.append(key)
         return self.alive

@@ -14,32 +14,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .errors import CallFailed
+from .models import MODELS, Model
 
 EVERYBODY = ""
 SAFE_BYTES = 3
 """Bytes of JSON for a token of the prompt at worst; on average a token has four."""
 DOLLAR = 1_000_000
-
-
-@dataclass(frozen=True)
-class Price:
-    """Dollars per million tokens, which is micro-dollars per token."""
-
-    input: float
-    cached: float
-    output: float
-    cache_written: float = 0.0
-
-
-# As of 2026-11-21. A model whose price nobody has written down here is not asked.
-PRICES = {
-    "gpt-4o": Price(2.50, 1.25, 10.00),
-    "gpt-4o-mini": Price(0.15, 0.075, 0.60),
-    "gpt-4.1": Price(2.00, 0.50, 8.00),
-    "gpt-4.1-mini": Price(0.40, 0.10, 1.60),
-    "claude-haiku-4-5": Price(1.00, 0.10, 5.00, 1.25),
-    "claude-sonnet-4-5": Price(3.00, 0.30, 15.00, 3.75),
-}
 
 
 class Ledger:
@@ -56,7 +36,7 @@ class Ledger:
 
     def reserve(self, model: str, request: dict[str, Any]) -> Bill:
         """Set the worst that a request can cost aside, or fail because there is not as much left."""
-        price = PRICES[model]
+        price = MODELS[model]
         prompt = len(json.dumps(request, ensure_ascii=False).encode("utf-8", "replace")) / SAFE_BYTES
         worst = round(prompt * max(price.input, price.cache_written) + request["max_tokens"] * price.output)
         day = datetime.now(UTC).date().isoformat()
@@ -93,7 +73,7 @@ class Bill:
     """What one request costs: as much as is set aside, until it is known better."""
 
     ledger: Ledger
-    price: Price
+    price: Model
     day: str
     payers: list[str]
     booked: int

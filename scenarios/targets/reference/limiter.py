@@ -8,9 +8,10 @@ leaves first. What the provider tells of its limits and of what is left corrects
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from .context import size
 
 AT_ONCE = 1.0
 """Seconds' worth of the limit that may leave at the same moment."""
@@ -62,7 +63,7 @@ class Limiter:
         tokens = size(request)
         async with self._line:
             while wait := self._wait(tokens, clock.time()):  # noqa: ASYNC110  # what is waited for is time
-                await asyncio.sleep(wait)  # what is waited for is time
+                await asyncio.sleep(wait)
             self._requests.take(1)
             self._tokens.take(tokens)
 
@@ -74,12 +75,6 @@ class Limiter:
 
     def _wait(self, tokens: int, now: float) -> float:
         return max(self._requests.wait(1, now), self._tokens.wait(tokens, now))
-
-
-def size(request: dict[str, Any]) -> int:
-    """Tokens that a provider counts when a request comes: the prompt's, four bytes each, and the longest answer's."""
-    prompt = json.dumps(request["messages"], ensure_ascii=False).encode("utf-8", "replace")
-    return len(prompt) // 4 + int(request["max_tokens"])
 
 
 def _count(value: str | None) -> int | None:

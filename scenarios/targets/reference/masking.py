@@ -13,8 +13,9 @@ import hashlib
 import ipaddress
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 PLACEHOLDER = re.compile(r"\[[A-Z]+_\d+\]")
@@ -26,33 +27,47 @@ Fits = Callable[[re.Match[str]], bool]
 
 @dataclass(frozen=True)
 class Detector:
-    """Finds one kind of value: the pattern's first group, or all of it, where it fits."""
+    """Finds one kind of value: the pattern's first group, or all of it, where it fits.
+
+    A pattern's letters and digits are ASCII, except where it says (?u:...).
+    """
 
     kind: str
-    pattern: re.Pattern[str]
+    pattern: str
     fits: Fits = lambda found: True
 
 
-def _digits(found: re.Match[str]) -> str:
-    return re.sub(r"\D", "", found[0])
+def _compact(found: re.Match[str]) -> str:
+    return re.sub(r"[^0-9A-Z]", "", found[0])
+
+
+def _weighted(digits: str, weights: Iterable[int]) -> int:
+    return sum(int(c) * weight for c, weight in zip(digits, weights, strict=False))
+
+
+def _in_turn(digits: str) -> int:
+    """The digits of all products with 1 and 2 in turn, added up."""
+    return sum(sum(divmod(int(c) * (1 + place % 2), 10)) for place, c in enumerate(digits))
 
 
 def _luhn(found: re.Match[str]) -> bool:
-    doubled = [int(c) * (1 + place % 2) for place, c in enumerate(reversed(_digits(found)))]
-    return sum(n - 9 if n > 9 else n for n in doubled) % 10 == 0
+    return _in_turn(_compact(found)[::-1]) % 10 == 0
 
 
-def _iban(found: re.Match[str]) -> bool:
-    compact = found[0].replace(" ", "")
-    return int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
+def _kvnr(found: re.Match[str]) -> bool:
+    return _in_turn(f"{ord(found[0][0]) - 64:02d}{found[0][1:9]}") % 10 == int(found[0][9])
 
 
-def _ip(found: re.Match[str]) -> bool:
-    try:
-        ipaddress.ip_address(found[0])
-    except ValueError:
-        return False
-    return True
+def _nhs(found: re.Match[str]) -> bool:
+    return _weighted(_compact(found), range(10, 0, -1)) % 11 == 0
+
+
+def _my_number(found: re.Match[str]) -> bool:
+    return -_weighted(found[0], (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11 % 10 == int(found[0][-1])
+
+
+def _nir(found: re.Match[str]) -> bool:
+    return sum(divmod(int(found[0]), 100)) % 97 == 0
 
 
 def _steuer_id(found: re.Match[str]) -> bool:
@@ -62,25 +77,17 @@ def _steuer_id(found: re.Match[str]) -> bool:
     return (11 - product) % 10 == int(found[0][-1])
 
 
-def _nir(found: re.Match[str]) -> bool:
-    number = _digits(found)
-    return (int(number[:13]) + int(number[13:])) % 97 == 0
+def _iban(found: re.Match[str]) -> bool:
+    number = _compact(found)
+    return int("".join(str(int(c, 36)) for c in number[4:] + number[:4])) % 97 == 1
 
 
-def _my_number(found: re.Match[str]) -> bool:
-    weights = (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
-    rest = sum(int(c) * weight for c, weight in zip(found[0], weights, strict=False)) % 11
-    return (0 if rest <= 1 else 11 - rest) == int(found[0][-1])
-
-
-def _nhs(found: re.Match[str]) -> bool:
-    number = _digits(found)
-    return (11 - sum(int(c) * (10 - place) for place, c in enumerate(number[:9])) % 11) % 11 == int(number[9])
-
-
-def _kvnr(found: re.Match[str]) -> bool:
-    spelled = f"{ord(found[0][0]) - 64:02d}{found[0][1:9]}"
-    return sum(sum(map(int, str(int(c) * (1 + p % 2)))) for p, c in enumerate(spelled)) % 10 == int(found[0][9])
+def _ip(found: re.Match[str]) -> bool:
+    try:
+        ipaddress.ip_address(found[0])
+    except ValueError:
+        return False
+    return True
 
 
 BIRTH = re.compile(r"born|birth|geboren|geburt|naissance|né|生年月日|生まれ", re.IGNORECASE)
@@ -93,44 +100,37 @@ def _birthday(found: re.Match[str]) -> bool:
 
 
 def _phone(found: re.Match[str]) -> bool:
-    number = _digits(found)
+    number = _compact(found)
     national = re.fullmatch(r"1?[2-9]\d\d[2-9]\d{6}", number) is not None
     return 9 <= len(number) <= 15 and (found[0][0] in "+0(" or national)
 
 
-def _detector(kind: str, pattern: str, fits: Fits = lambda found: True) -> Detector:
-    return Detector(kind, re.compile(pattern, re.ASCII), fits)
-
-
 DETECTORS = (
-    _detector(
+    Detector(
         "SECRET",
         r"(?i:password|passwort|mot de passe|パスワード)[\"']?(?: is| ist| est)? ?[::は]\s*[\"']?([^\s\"']+)",
     ),
-    _detector("KEY", r"\b(?:sk-[\w-]{20,}|gh[pousr]_\w{30,}|AKIA[A-Z0-9]{16})"),
-    _detector("EMAIL", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
-    _detector("IBAN", r"\b[A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", _iban),
-    _detector("IP", r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)", _ip),
-    _detector("IP", r"(?<![\w:])[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w:])", _ip),
-    _detector("CARD", r"\b\d(?:[ -]?\d){12,18}\b", _luhn),
-    _detector("SSN", r"\b\d{3}-\d\d-\d{4}\b"),
-    _detector("ID", r"\b[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D]\b"),
-    _detector("ID", r"\b[12]\d{14}\b", _nir),
-    _detector("ID", r"\b\d{12}\b", _my_number),
-    _detector("ID", r"\b\d{11}\b", _steuer_id),
-    _detector("PATIENT", r"\bMRN-?\d{6,10}\b"),
-    _detector("PATIENT", r"\b\d{3} ?\d{3} ?\d{4}\b", _nhs),
-    _detector("PATIENT", r"\b[A-Z]\d{9}\b", _kvnr),
-    _detector("BIRTHDAY", r"\b\d{1,2}[./]\d{1,2}[./]\d{4}\b|\b\d{4}-\d\d-\d\d\b|\d{4}年\d{1,2}月\d{1,2}日", _birthday),
-    _detector(
-        "PASSPORT", r"(?i:passport|reisepass|passeport|パスポート|旅券)[^.\n]{0,20}?\b(?=\w*\d)([A-Z0-9]{8,9})\b"
-    ),
-    _detector("PHONE", r"(?<![\w.-])(?:\+|\(?\d)[\d ()./-]{6,20}\d(?!\w)", _phone),
+    Detector("KEY", r"\b(?:sk-[\w-]{20,}|gh[pousr]_\w{30,}|AKIA[A-Z0-9]{16})"),
+    Detector("EMAIL", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    Detector("IBAN", r"\b[A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", _iban),
+    Detector("IP", r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)", _ip),
+    Detector("IP", r"(?<![\w:])[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w:])", _ip),
+    Detector("CARD", r"\b\d(?:[ -]?\d){12,18}\b", _luhn),
+    Detector("SSN", r"\b\d{3}-\d\d-\d{4}\b"),
+    Detector("ID", r"\b[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D]\b"),
+    Detector("ID", r"\b[12]\d{14}\b", _nir),
+    Detector("ID", r"\b\d{12}\b", _my_number),
+    Detector("ID", r"\b\d{11}\b", _steuer_id),
+    Detector("PATIENT", r"\bMRN-?\d{6,10}\b"),
+    Detector("PATIENT", r"\b\d{3} ?\d{3} ?\d{4}\b", _nhs),
+    Detector("PATIENT", r"\b[A-Z]\d{9}\b", _kvnr),
+    Detector("BIRTHDAY", r"\b\d{1,2}[./]\d{1,2}[./]\d{4}\b|\b\d{4}-\d\d-\d\d\b|\d{4}年\d{1,2}月\d{1,2}日", _birthday),
+    Detector("PASSPORT", r"(?i:passport|reisepass|passeport|パスポート|旅券)[^.\n]{0,20}?\b(?=\w*\d)([A-Z0-9]{8,9})\b"),
+    Detector("PHONE", r"(?<![\w.-])(?:\+|\(?\d)[\d ()./-]{6,20}\d(?!\w)", _phone),
     Detector(
-        "NAME",
-        re.compile(r"(?:[Mm]y name is|[Ii]ch heiße|[Mm]ein Name ist|[Jj]e m'appelle) (\w+(?:[ '-][A-ZÀ-Þ]\w+)*)"),
+        "NAME", r"(?:[Mm]y name is|[Ii]ch heiße|[Mm]ein Name ist|[Jj]e m'appelle) ((?u:\w+(?:[ '-][A-ZÀ-Þ]\w+)*))"
     ),
-    Detector("NAME", re.compile(r"名前は ?(\w+ \w+?)(?=です|。)")),
+    Detector("NAME", r"名前は ?((?u:\w+ \w+?))(?=です|。)"),
 )
 
 
@@ -156,7 +156,7 @@ class Masking:
             case str():
                 said = _unescaped(said)
                 for detector in DETECTORS:
-                    said = detector.pattern.sub(lambda found: self._masked(found, detector), said)  # noqa: B023  # used at once
+                    said = re.sub(detector.pattern, partial(self._masked, detector), said, flags=re.ASCII)
                 return said
             case list():
                 return [self.mask(each) for each in said]
@@ -189,12 +189,12 @@ class Masking:
         """Who is called by an address or a number has another name here, the same in every call."""
         return user if self.mask(user) == user else f"user-{hashlib.sha256(str(user).encode()).hexdigest()[:16]}"
 
-    def _masked(self, found: re.Match[str], detector: Detector) -> str:
+    def _masked(self, detector: Detector, found: re.Match[str]) -> str:
         if not detector.fits(found):
             return found[0]
-        value = found[1] if found.re.groups else found[0]
+        group = found.re.groups
+        value, (begin, end) = found[group], found.span(group)
         if value not in self._placeholders:
             placeholder = f"[{detector.kind}_{len(self._values) + 1}]"
             self._placeholders[value], self._values[placeholder] = placeholder, value
-        begin, end = found.span(1 if found.re.groups else 0)
         return found.string[found.start() : begin] + self._placeholders[value] + found.string[end : found.end()]

@@ -88,12 +88,12 @@ def _number(value: str | None, unit: float) -> float | None:
 
 
 def _date(headers: Mapping[str, str]) -> float | None:
+    until, now = _moment(headers.get("retry-after")), _moment(headers.get("date"))
+    return None if until is None else until - (time.time() if now is None else now)
+
+
+def _moment(date: str | None) -> float | None:
     try:
-        until = parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
+        return parsedate_to_datetime(date or "").timestamp()
     except (TypeError, ValueError):
         return None
-    try:
-        now = parsedate_to_datetime(headers.get("date", "")).timestamp()
-    except (TypeError, ValueError):
-        now = time.time()
-    return until - now
