@@ -33,7 +33,6 @@ from .targets import Target, TargetFailed
 from .targets.keeper import descendants
 from .targets.vitals import busy_seconds
 
-
 PATIENCE = (0.01, 0.04, 0.2, 0.0)
 """Wall seconds between looks at a target that does not seem to live in target time."""
 
