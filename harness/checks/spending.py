@@ -36,19 +36,26 @@ def within_cap(
     usual: list[str] | None = None,
     estimated: float = 0.0,
     billed_at: str | None = None,
+    tried: float = 0.0,
 ) -> Iterator[Violation]:
     """What is billed in one period stays under the cap.
 
     It may be missed by the overshoot that is promised; else by one call where the target is paid afterwards or several
     callers came `at_once`: the dearest, or the dearest of the `usual` ones. Where nobody can know what was billed it
     may be missed by the share of the cap that is `estimated`. Where it is about what `billed_at` one provider was
-    billed, that has to be something.
+    billed, that has to be something; and nothing is proved where less than a share of the cap was `tried` and nobody
+    was told of money.
     """
     spend = contract.spend
     if spend is None or spend.cap is None:
         raise NothingToJudge("no cap is promised")
     if billed_at is not None and not any(x.microdollars for x in history.exchanges if x.fake == billed_at):
         raise NothingToJudge(f"nothing was billed at {billed_at}")
+    billed = sum(exchange.microdollars for exchange in history.exchanges)
+    if billed < tried * spend.cap and not any(_about_money(call) for call in history.calls):
+        raise NothingToJudge(
+            f"{dollars(billed)} of {dollars(spend.cap)} was billed: something else than the cap held it"
+        )
     yield from _capped(history, history.exchanges, history.calls, spend.cap, spend, at_once, usual, estimated)
 
 
@@ -62,6 +69,11 @@ def within_own_cap(history: History, *, contract: Contract, user: str) -> Iterat
     yield from _capped(history, history.attempts(calls), calls, spend.per_user, spend, False, None, 0.0)
 
 
+def _about_money(call: Call) -> bool:
+    """Whether a caller was told that the budget is spent."""
+    return call.error == "budget" or (call.error is not None and ABOUT_MONEY.search(call.message) is not None)
+
+
 @check
 def refused_unsent(calls: list[Call], *, history: History) -> Iterator[Violation]:
     """When the cap is reached a call makes no wire request, and its caller is at once told why, or given a fallback."""
@@ -71,7 +83,7 @@ def refused_unsent(calls: list[Call], *, history: History) -> Iterator[Violation
             yield Violation("a wire request after the cap was reached", "none", (call.id, *ids(sent)))
         elif call.ended is None:
             yield Violation("neither answer nor error", "an error that speaks of the budget", (call.id,))
-        elif call.error not in {None, "budget"} and not ABOUT_MONEY.search(call.message):
+        elif call.error is not None and not _about_money(call):
             saw = f"error {call.error}: {call.message[:200]!r}"
             yield Violation(saw, "an error that speaks of the budget", (call.id,))
         elif (late := (call.took or 0.0) - AT_ONCE) > 0:

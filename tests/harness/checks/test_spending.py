@@ -58,6 +58,16 @@ class TestWithinCap:
 
         assert [] == found(bought(300, 300), billed_at="primary")
 
+    def test_little_that_is_billed_proves_nothing(self) -> None:
+        """
+        Where less was billed than the row set out to spend, something else than the cap kept the calls away.
+        """
+        with pytest.raises(NothingToJudge, match="something else than the cap"):
+            found(bought(300, refused=0), tried=0.5)
+
+        assert [] == found(bought(300, 300, refused=0), tried=0.5)
+        assert [] == found(bought(300, refused=1), tried=0.5)
+
     def test_a_cap_that_is_kept(self) -> None:
         """
         Three calls of 300 and a refusal keep it, and so does what rounding adds.
