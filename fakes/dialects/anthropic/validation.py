@@ -59,7 +59,7 @@ MESSAGES: dict[str, Field] = COUNT_TOKENS | {
     "diagnostics": OBJECT_OR_NULL,
     "billing_policy": OBJECT_OR_NULL,
     "compaction": OBJECT_OR_NULL,
-    "fallbacks": Field((list, dict), optional=True),
+    "fallbacks": Field((list, str), optional=True),
     "fallback_credit_token": TEXT_OR_NULL,
     "thread": OBJECT_OR_NULL,
 }

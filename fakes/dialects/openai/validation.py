@@ -54,7 +54,7 @@ RESPONSES: dict[str, Field] = {
     "input": Field((str, list)),
     "instructions": STRING,
     "max_output_tokens": Field((int,), 16),
-    "max_tool_calls": Field((int,), 1),
+    "max_tool_calls": Field((int,), 0),
     "tools": ARRAY,
     "tool_choice": Field((str, dict)),
     "parallel_tool_calls": BOOLEAN,

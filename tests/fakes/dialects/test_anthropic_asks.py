@@ -214,6 +214,14 @@ class TestRefusals:
         assert (400, "invalid_request_error") == (spoken.status, error["type"])
         assert message in error["message"]
 
+    @pytest.mark.parametrize("fallbacks", ["default", [{"model": "claude-sonnet-4-5"}], None])
+    def test_fallbacks_are_named_or_left_to_the_provider(self, fallbacks: Any) -> None:
+        """
+        A list of models to fall back to is taken, and the word that leaves it to the provider; an object is neither.
+        """
+        assert 200 == claude().message(fallbacks=fallbacks).status
+        assert 400 == claude().message(fallbacks={"model": "claude-sonnet-4-5"}).status
+
     @pytest.mark.parametrize("name", ["temperature", "top_p", "top_k"])
     def test_the_newest_version_takes_no_sampling(self, name: str) -> None:
         """

@@ -244,6 +244,16 @@ class TestRefusals:
         assert (400, "invalid_request_error") == (spoken.status, error["type"])
         assert (param, code) == (error["param"], error["code"])
 
+    def test_no_call_of_a_built_in_tool_may_be_allowed(self) -> None:
+        """
+        The published description gives `max_tool_calls` no least value: none at all is a fair wish, fewer is not.
+        """
+        allowed = Provider().respond(input="hi", max_tool_calls=0)
+        fewer = Provider().respond(input="hi", max_tool_calls=-1)
+
+        assert (200, 0) == (allowed.status, allowed.json["max_tool_calls"])
+        assert (400, "max_tool_calls") == (fewer.status, fewer.json["error"]["param"])
+
     def test_a_prompt_over_the_window_is_refused(self) -> None:
         """
         The message says by how much, in words that depend on whether the prompt alone is too long.
