@@ -65,8 +65,8 @@ class TestWithinCap:
         with pytest.raises(NothingToJudge, match="something else than the cap"):
             found(bought(300, refused=0), tried=0.5)
 
-        assert [] == found(bought(300, 300, refused=0), tried=0.5)
-        assert [] == found(bought(300, refused=1), tried=0.5)
+        assert [] == found(bought(300, 300), tried=0.5)
+        assert [] == found(bought(300), tried=0.5)
 
     def test_a_cap_that_is_kept(self) -> None:
         """
