@@ -19,9 +19,9 @@
 #include <sys/types.h>
 #include <time.h>
 
-#define BLOCK_BYTES (5 * 4096)
+#define BLOCK_BYTES (7 * 4096)
 #define BLOCK_MAGIC 0x626f636bu
-#define BLOCK_VERSION 3u
+#define BLOCK_VERSION 4u
 #define BLOCK_CLOCKS 12 /* CLOCK_REALTIME 0 ... CLOCK_TAI 11 */
 #define BLOCK_SLOTS 480
 #define BLOCK_PLACES 1024
@@ -45,6 +45,8 @@ struct slot {
 struct place {
     _Atomic int64_t moment; /* of target time, until which it waits; INT64_MAX in a free one */
     _Atomic int32_t pid;    /* 0 is free */
+    _Atomic int32_t tid;
+    _Atomic uint32_t looks; /* how often it has woken to look at the block, and slept again */
 };
 
 struct block {

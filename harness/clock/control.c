@@ -147,7 +147,7 @@ ssize_t contents(const char *path, char *text, size_t room)
     return size < 0 ? -1 : (ssize_t)had;
 }
 
-static int64_t runs_of(int32_t pid);
+static int64_t runs_of(const struct block *block, int32_t pid);
 
 /* A number for a thread that has run so often. Plain counts would not do: where one thread ends and another begins, their
  * sum is soon what it was. */
@@ -159,8 +159,17 @@ static int64_t number_of(uint64_t thread, uint64_t count)
     return (int64_t)((mixed ^ mixed >> 31) >> 24) + 1;
 }
 
+/* How often a thread that waits has only looked at the block; that is no reason to take it for awake. */
+static uint32_t looks_of(const struct block *block, int32_t tid)
+{
+    for (const struct place *place = block->places; place < block->places + BLOCK_PLACES; place++)
+        if (atomic_load_explicit(&place->tid, memory_order_relaxed) == tid)
+            return atomic_load_explicit(&place->looks, memory_order_relaxed);
+    return 0;
+}
+
 /* How often a thread and the processes that it has started have run so far; -1 while one of them runs, or wants to. */
-static int64_t runs_of_thread(int32_t pid, const char *thread)
+static int64_t runs_of_thread(const struct block *block, int32_t pid, const char *thread)
 {
     char path[64], text[4096], *place;
     const char *state;
@@ -174,18 +183,19 @@ static int64_t runs_of_thread(int32_t pid, const char *thread)
         return -1;
     for (const char *count = text; (count = strstr(count, "voluntary_ctxt_switches:\t")); count += 25)
         runs += strtoll(count + 25, NULL, 10); /* found in "nonvoluntary_...", too */
+    runs -= looks_of(block, (int32_t)strtol(thread, NULL, 10));
     runs = number_of(strtoull(thread, NULL, 10), (uint64_t)runs);
     snprintf(path, sizeof path, "/proc/%d/task/%.20s/children", pid, thread);
     if (contents(path, text, sizeof text) == sizeof text - 1)
         return -1; /* more children than can be looked at */
     for (int32_t child = (int32_t)strtol(text, &place, 10); runs >= 0 && child > 0; child = (int32_t)strtol(place, &place, 10)) {
-        int64_t its = runs_of(child);
+        int64_t its = runs_of(block, child);
         runs = its < 0 ? -1 : runs + its;
     }
     return runs;
 }
 
-static int64_t runs_of(int32_t pid)
+static int64_t runs_of(const struct block *block, int32_t pid)
 {
     char path[32];
     int64_t runs = 0;
@@ -194,7 +204,7 @@ static int64_t runs_of(int32_t pid)
     snprintf(path, sizeof path, "/proc/%d/task", pid);
     threads = opendir(path);
     while (threads && runs >= 0 && (thread = readdir(threads))) {
-        int64_t its = thread->d_name[0] == '.' ? 0 : runs_of_thread(pid, thread->d_name);
+        int64_t its = thread->d_name[0] == '.' ? 0 : runs_of_thread(block, pid, thread->d_name);
         runs = its < 0 ? -1 : runs + its;
     }
     if (threads)
@@ -207,10 +217,10 @@ static int64_t runs_of(int32_t pid)
  * their keeper is not at rest, or another below it. Only ever compared with what it was: some are counted twice. */
 WARPED int64_t brownout_clock_runs(const struct block *block, int32_t keeper)
 {
-    int64_t runs = 0, kept = keeper > 0 ? runs_of(keeper) : 0;
+    int64_t runs = 0, kept = keeper > 0 ? runs_of(block, keeper) : 0;
     for (int i = 0; i < BLOCK_SLOTS; i++) {
         int32_t pid = atomic_load(&block->slots[i].pid);
-        int64_t its = pid > 0 ? runs_of(pid) : 0;
+        int64_t its = pid > 0 ? runs_of(block, pid) : 0;
         if (its < 0)
             return -1;
         runs += its;

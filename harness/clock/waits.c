@@ -23,6 +23,8 @@ static struct place *claim(struct block *block, int64_t deadline)
         int32_t nobody = 0;
         if (atomic_load_explicit(&place->pid, memory_order_relaxed) == 0 &&
             atomic_compare_exchange_strong(&place->pid, &nobody, self)) {
+            atomic_store_explicit(&place->looks, 0, memory_order_relaxed);
+            atomic_store_explicit(&place->tid, gettid(), memory_order_relaxed);
             atomic_store_explicit(&place->moment, deadline, memory_order_release);
             return place;
         }
@@ -34,6 +36,7 @@ static struct place *claim(struct block *block, int64_t deadline)
 static void give_back(struct place *place)
 {
     atomic_store_explicit(&place->moment, INT64_MAX, memory_order_release);
+    atomic_store_explicit(&place->tid, 0, memory_order_relaxed);
     atomic_store_explicit(&place->pid, 0, memory_order_release);
 }
 
@@ -70,6 +73,8 @@ void end_wait(struct wait *wait)
 int64_t slice(struct wait *wait)
 {
     int64_t look = LOOK_EVERY_EACH * atomic_load_explicit(&waiters, memory_order_relaxed), rest;
+    if (wait->slept.wall && wait->place)
+        atomic_fetch_add_explicit(&wait->place->looks, 1, memory_order_relaxed);
     wait->slept = now(wait->block);
     if (look < LOOK_EVERY)
         look = LOOK_EVERY;
