@@ -39,6 +39,7 @@ from .warping import why_not_running, why_real
 
 ANSWERS = "control.answers"
 WARPED_JOBS = 4
+"""Cases at a time in target time: two for each of two CPUs keep both at work; 8 and 12 were no faster there."""
 RESTS_WITHIN = 2.0
 """Wall seconds in which a target that has nothing to do has to come to rest."""
 

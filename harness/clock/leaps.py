@@ -36,6 +36,7 @@ SOON, LATE = 0.001, 0.004
 LEAST, WORTH = SECOND // 1000, SECOND * 80 // 1000
 """Nanoseconds of target time: the shortest leap, and how far a target at rest has to let time leap to be worth it."""
 FAR = 3600.0
+"""Target seconds ahead that every way of looking is asked about, to see whether the kernel answers it."""
 
 
 @asynccontextmanager
