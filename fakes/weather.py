@@ -97,13 +97,16 @@ class Rule:
 
     faults: tuple[AnyFault, ...]
     when: When = When()
+    door: Door | None = field(init=False, compare=False, repr=False)
+    """The door it is about, if it is about connections."""
 
     def __post_init__(self) -> None:
         """Refuse what could never strike."""
         for fault in self.faults:
             if isinstance(fault, type) or not isinstance(fault, Fault | Door):
                 raise TypeError(f"{fault!r} is no fault: `brownout list faults` names them all")
-        door = self.door
+        door = next((fault for fault in self.faults if isinstance(fault, Door)), None)
+        object.__setattr__(self, "door", door)  # asked for at every request
         if door is None:
             return
         if len(self.faults) > 1:
@@ -114,11 +117,6 @@ class Rule:
                 f"{name_of(door)} meets connections before there is a request: it cannot ask for {', '.join(unknown)}, "
                 f"only for {', '.join(sorted(possible))}"
             )
-
-    @property
-    def door(self) -> Door | None:
-        """The door it is about, if it is about connections."""
-        return next((fault for fault in self.faults if isinstance(fault, Door)), None)
 
 
 @dataclass(slots=True)
@@ -145,7 +143,7 @@ class Weather:
             self._matched[number] += 1
             if _drawn(rule.when, self._matched[number], random):
                 ask.random = random
-                return tuple(fault for fault in rule.faults if isinstance(fault, Fault))
+                return tuple(fault for fault in rule.faults if not isinstance(fault, Door))
         return ()
 
     def doors(

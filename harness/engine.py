@@ -178,7 +178,7 @@ class Engine:
         broken = await self._control([scenario for scenario in rows if scenario.id == ANSWERS])
         rest = [(s, case) for s in rows if s.id != ANSWERS for case in self._cases(s)]
         rest.sort(key=lambda pair: -pair[0].seconds)
-        # All of them once first: what has to be seen again needs the machine's peace, too.
+        # All of them once first: what has to be seen again at a lower rate needs the machine's peace, too.
         unsettled: list[Ladder] = []
         async with asyncio.TaskGroup() as group:
             for scenario, case in rest:
@@ -208,11 +208,14 @@ class Engine:
         if self._plan.jobs == 1 or self._one_process:
             return
         for shaky in [one for one in self._finished if self._unsure(one) and not one.scenario.after]:
-            self._finished.remove(shaky)
             name = _name(shaky.scenario, shaky.result.case)
-            self._finished = [one for one in self._finished if not (one.scenario.after and one.result.case == name)]
+            seen = [shaky, *(one for one in self._finished if one.scenario.after and one.result.case == name)]
+            self._finished = [one for one in self._finished if one not in seen]
             pace = LEAPING if self._warped and self._highest is None else REAL
-            await self._descend(Ladder(shaky.scenario, shaky.result.case, pace))
+            ladder = Ladder(shaky.scenario, shaky.result.case, pace)
+            if pace.leaps:  # what was seen by then counts, and one more look is enough where it shows the same
+                ladder.trials.append([one.trial for one in seen if one.trial is not None])
+            await self._descend(ladder)
 
     def _unsure(self, finished: Finished) -> bool:
         """Whether a quieter machine might change a verdict; one in real time has no lower rate to go to."""
@@ -228,7 +231,10 @@ class Engine:
             return self._note(Finished(scenario, CaseResult(case, "inconclusive", broken[streamed])))
         begin = Pace(self._plan.rate) if self._plan.rate else first_pace(scenario.seconds, self._highest)
         ladder = Ladder(scenario, case, begin if self._warped else REAL)
-        await self._step(ladder)
+        async with self._place:
+            await self._step(ladder)
+            while ladder.pace is not None and ladder.pace.leaps:  # it keeps its place: the longest began first
+                await self._step(ladder)
         if unsettled is not None and ladder.pace is not None:
             unsettled.append(ladder)
             return None
@@ -237,14 +243,18 @@ class Engine:
     async def _descend(self, ladder: Ladder) -> CaseResult:
         """Run a case again until its verdict stands."""
         while ladder.pace is not None:
-            await self._step(ladder)
+            async with self._place:
+                await self._step(ladder)
         return self._note_all(ladder.finished)
+
+    @property
+    def _place(self) -> asyncio.Semaphore:
+        """One of the places for cases that run side by side."""
+        return self._hurrying if self._warped else self._waiting
 
     async def _step(self, ladder: Ladder) -> None:
         """Run a case once, and find out whether and where it has to be run again."""
-        pace = ladder.pace or REAL
-        async with self._hurrying if self._warped else self._waiting:
-            ladder.finished = await self._guarded(ladder.scenario, ladder.case, pace)
+        ladder.finished = await self._guarded(ladder.scenario, ladder.case, ladder.pace or REAL)
         ladder.trials.append([one.trial for one in ladder.finished if one.trial is not None])
         rows = [list(row) for row in zip(*ladder.trials, strict=False)]  # a crashed one has none, and stands
         lower = [found for row in rows if (found := next_pace(row, self._highest)) is not None]

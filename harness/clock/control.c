@@ -147,7 +147,14 @@ ssize_t contents(const char *path, char *text, size_t room)
     return size < 0 ? -1 : (ssize_t)had;
 }
 
-static int64_t runs_of(const struct block *block, int32_t pid);
+/* The processes that one look has come by: each is looked at once, however many ways lead to it. */
+struct look {
+    const struct block *block;
+    int32_t pids[BLOCK_SLOTS];
+    int count;
+};
+
+static int64_t runs_of(struct look *look, int32_t pid);
 
 /* A number for a thread that has run so often. Plain counts would not do: where one thread ends and another begins, their
  * sum is soon what it was. */
@@ -169,7 +176,7 @@ static uint32_t looks_of(const struct block *block, int32_t tid)
 }
 
 /* How often a thread and the processes that it has started have run so far; -1 while one of them runs, or wants to. */
-static int64_t runs_of_thread(const struct block *block, int32_t pid, const char *thread)
+static int64_t runs_of_thread(struct look *look, int32_t pid, const char *thread)
 {
     char path[64], text[4096], *place;
     const char *state;
@@ -183,28 +190,33 @@ static int64_t runs_of_thread(const struct block *block, int32_t pid, const char
         return -1;
     for (const char *count = text; (count = strstr(count, "voluntary_ctxt_switches:\t")); count += 25)
         runs += strtoll(count + 25, NULL, 10); /* found in "nonvoluntary_...", too */
-    runs -= looks_of(block, (int32_t)strtol(thread, NULL, 10));
+    runs -= looks_of(look->block, (int32_t)strtol(thread, NULL, 10));
     runs = number_of(strtoull(thread, NULL, 10), (uint64_t)runs);
     snprintf(path, sizeof path, "/proc/%d/task/%.20s/children", pid, thread);
     if (contents(path, text, sizeof text) == sizeof text - 1)
         return -1; /* more children than can be looked at */
     for (int32_t child = (int32_t)strtol(text, &place, 10); runs >= 0 && child > 0; child = (int32_t)strtol(place, &place, 10)) {
-        int64_t its = runs_of(block, child);
+        int64_t its = runs_of(look, child);
         runs = its < 0 ? -1 : runs + its;
     }
     return runs;
 }
 
-static int64_t runs_of(const struct block *block, int32_t pid)
+static int64_t runs_of(struct look *look, int32_t pid)
 {
     char path[32];
     int64_t runs = 0;
     const struct dirent *thread;
     DIR *threads;
+    for (int i = 0; i < look->count; i++)
+        if (look->pids[i] == pid)
+            return 0;
+    if (look->count < BLOCK_SLOTS)
+        look->pids[look->count++] = pid;
     snprintf(path, sizeof path, "/proc/%d/task", pid);
     threads = opendir(path);
     while (threads && runs >= 0 && (thread = readdir(threads))) {
-        int64_t its = thread->d_name[0] == '.' ? 0 : runs_of_thread(block, pid, thread->d_name);
+        int64_t its = thread->d_name[0] == '.' ? 0 : runs_of_thread(look, pid, thread->d_name);
         runs = its < 0 ? -1 : runs + its;
     }
     if (threads)
@@ -214,16 +226,18 @@ static int64_t runs_of(const struct block *block, int32_t pid)
 
 /* How often the processes that are attached have run so far, and those that they have started and that may not be attached
  * yet; -1 while one of them is not at rest, and where none is left: then somebody is about to hear of that. So it is while
- * their keeper is not at rest, or another below it. Only ever compared with what it was: some are counted twice. */
+ * their keeper is not at rest, or another below it. Only ever compared with what it was. */
 WARPED int64_t brownout_clock_runs(const struct block *block, int32_t keeper)
 {
-    int64_t runs = 0, kept = keeper > 0 ? runs_of(block, keeper) : 0;
+    struct look look = {.block = block};
+    int64_t runs = 0, kept;
     for (int i = 0; i < BLOCK_SLOTS; i++) {
         int32_t pid = atomic_load(&block->slots[i].pid);
-        int64_t its = pid > 0 ? runs_of(block, pid) : 0;
+        int64_t its = pid > 0 ? runs_of(&look, pid) : 0;
         if (its < 0)
             return -1;
         runs += its;
     }
+    kept = keeper > 0 ? runs_of(&look, keeper) : 0;
     return kept >= 0 && runs > 0 ? kept + runs : -1; /* who sleeps has run */
 }

@@ -22,16 +22,18 @@ twenty times a second by itself. `rests` says so, and the engine makes time run 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ...fakes.clock import Clock
-from .alarms import NEVER, SECOND
+from .alarms import NEVER, SECOND, Alarms
+from .metronome import REAL_TIME
 from .warp import HELD_BACK, WarpClock
 
 ROUNDS = 25
 """Rounds of the loop: the longest way of a message from its file to the scenario has about ten steps."""
-SOON, LATE = 0.001, 0.004
+SOON, LATE = 0.0003, 0.001
 """Wall seconds between two looks, shortly after something has happened and later."""
 LEAST, WORTH = SECOND // 1000, SECOND * 80 // 1000
 """Nanoseconds of target time: the shortest leap, and how far a target at rest has to let time leap to be worth it."""
@@ -54,10 +56,16 @@ async def leaping(clock: Clock) -> AsyncIterator[None]:
 
 
 async def _leap(clock: WarpClock) -> None:
+    alarms = Alarms(asyncio.get_running_loop(), time.monotonic_ns, lambda: REAL_TIME)
     pause = SOON
-    while True:
-        await asyncio.sleep(pause)
-        pause = SOON if clock.leaps and await leapt(clock) else min(2 * pause, LATE)
+    try:
+        while True:
+            woken = asyncio.get_running_loop().create_future()
+            alarms.plan(time.monotonic_ns() + int(pause * SECOND), woken.set_result, (None,))
+            await woken
+            pause = SOON if clock.leaps and await leapt(clock) else min(2 * pause, LATE)
+    finally:
+        alarms.close()
 
 
 async def leapt(clock: WarpClock) -> bool:

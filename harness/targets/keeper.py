@@ -45,28 +45,41 @@ def control(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def parents() -> dict[int, int]:
-    """The parent of every process that there is."""
-    found = {}
-    for name in os.listdir("/proc"):  # called often
+def children(parent: int) -> list[int]:
+    """The living children of a process."""
+    found = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir("/proc/{}/task".format(parent)):
+            with open("/proc/{}/task/{}/children".format(parent, thread), "rb") as file:  # called often
+                found += [int(number) for number in file.read().split()]
+    return [pid for pid in found if parent_of(pid)]
+
+
+def parent_of(pid: int) -> int:
+    """The parent of a process; 0 where it lives no more, or has none."""
+    with contextlib.suppress(OSError, ValueError):
+        with open("/proc/{}/stat".format(pid), "rb") as file:  # called often
+            state, parent = file.read().rpartition(b")")[2].split()[:2]
+        return 0 if state in b"ZX" else int(parent)
+    return 0
+
+
+def families() -> dict[int, list[int]]:
+    """All living processes by their parent."""
+    found: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
         if name.isdigit():
-            with contextlib.suppress(OSError, ValueError):
-                with open("/proc/" + name + "/stat", "rb") as file:  # called often
-                    fields = file.read().rpartition(b")")[2].split()
-                if fields[0] != b"Z":
-                    found[int(name)] = int(fields[1])
+            found.setdefault(parent_of(int(name)), []).append(int(name))
     return found
 
 
 def descendants(root: int) -> list[int]:
     """Every living process below one, parents before children."""
-    children: dict[int, list[int]] = {}
-    for pid, parent in parents().items():
-        children.setdefault(parent, []).append(pid)
-    found = list(children.get(root, ()))
+    everybody = None if os.path.exists("/proc/thread-self/children") else families()  # not every kernel has it
+    found = [root]
     for pid in found:
-        found.extend(children.get(pid, ()))
-    return found
+        found.extend(children(pid) if everybody is None else everybody.get(pid, ()))
+    return found[1:]
 
 
 def signal_all(number: int) -> int:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -22,7 +23,7 @@ import msgspec
 
 from ...fakes.clock import Clock
 from . import TargetFailed, Witness
-from .keeper import descendants, parents
+from .keeper import descendants, families
 from .output import Printed, Source
 
 KEEPER = str(Path(__file__).with_name("keeper.py"))
@@ -127,7 +128,7 @@ class Lifeline(asyncio.Protocol):
     def sweep(self) -> None:
         """Kill what carries the mark: the keeper was killed itself and could not."""
         mark = f"{MARK}={self._command.env[MARK]}".encode()
-        for pid in parents():
+        for pid in chain.from_iterable(families().values()):
             with contextlib.suppress(OSError):
                 if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
                     os.kill(pid, signal.SIGKILL)

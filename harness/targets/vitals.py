@@ -30,17 +30,26 @@ class Vitals:
 
 def vitals(keeper: int) -> Vitals:
     """Of everything that a keeper keeps."""
-    count, ticks, pages = 0, 0, 0
+    count, seconds, pages = 0, 0.0, 0
     sockets: set[bytes] = set()
     below = descendants(keeper)
     for pid in below:
         with contextlib.suppress(OSError):
-            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-            ticks += sum(int(field) for field in fields[11:15])
+            fields = _fields(pid)
+            seconds += _cpu_seconds(fields)
             pages += int(fields[21])
             count += 1
             sockets |= _sockets(pid)
-    return Vitals(count, ticks / TICKS, pages * PAGE, len(sockets & _open(below)))
+    return Vitals(count, seconds, pages * PAGE, len(sockets & _open(below)))
+
+
+def cpu_seconds(keeper: int) -> float:
+    """Processor time used by everything that a keeper keeps, its buried children's included."""
+    seconds = 0.0
+    for pid in descendants(keeper):
+        with contextlib.suppress(OSError):
+            seconds += _cpu_seconds(_fields(pid))
+    return seconds
 
 
 def busy_seconds(keeper: int) -> float:
@@ -56,11 +65,20 @@ def busy_seconds(keeper: int) -> float:
 
 async def cpu_share(keeper: int, seconds: float, clock: Clock) -> float:
     """The part of one processor that they use, over so many wall seconds from here."""
-    before = vitals(keeper).cpu_seconds
+    before = cpu_seconds(keeper)
     began = clock.nanoseconds()
     await clock.sleep(seconds * clock.rate)
     passed = clock.wall((clock.nanoseconds() - began) / 1e9)
-    return max(0.0, vitals(keeper).cpu_seconds - before) / passed
+    return max(0.0, cpu_seconds(keeper) - before) / passed
+
+
+def _fields(pid: int) -> list[bytes]:
+    """What the kernel says about a process, from its state on."""
+    return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+
+
+def _cpu_seconds(fields: list[bytes]) -> float:
+    return sum(int(field) for field in fields[11:15]) / TICKS
 
 
 def _sockets(pid: int) -> set[bytes]:

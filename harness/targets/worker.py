@@ -31,6 +31,7 @@ sys.path[:] = [place for place in sys.path if place != _FOLDER]
 
 import array
 import asyncio
+import atexit
 import contextlib
 import gc
 import importlib.util
@@ -39,6 +40,7 @@ import os
 import signal
 import socket
 import stat
+import threading
 import traceback
 
 TYPE_CHECKING = False
@@ -91,9 +93,7 @@ def why_unshared(declared: set[str], where: str) -> str | None:
         return "the import has started a process"
     for name in set(os.listdir("/proc/self/fd")) - before:
         with contextlib.suppress(OSError):
-            with open("/proc/self/fdinfo/" + name) as file:
-                flags = int(dict(line.split(":") for line in file.read().splitlines()[:2])["flags"], 8)
-            if flags & os.O_ACCMODE != os.O_RDONLY or not stat.S_ISREG(os.fstat(int(name)).st_mode):
+            if access(name) != os.O_RDONLY or not stat.S_ISREG(os.fstat(int(name)).st_mode):
                 return "the import has opened " + os.readlink("/proc/self/fd/" + name)
     return None
 
@@ -154,7 +154,35 @@ def serve(order: dict[str, Any], where: str, conversation: int) -> None:
     except Exception:
         traceback.print_exc()
         sys.exit(1)
+    end()
+
+
+def end() -> None:
+    """End as an interpreter does: wait for threads, run what is registered for the exit, write out what is unwritten.
+
+    To take all modules apart as well costs as much as several calls, and is done only where that can be seen: a file
+    that is open for writing may hold text that only its own end writes out.
+    """
+    if not any(written_to(name) for name in os.listdir("/proc/self/fd")):
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
     sys.exit()
+
+
+def written_to(name: str) -> bool:
+    """Whether a file of this process, by its number, is one of a file system and open for writing."""
+    with contextlib.suppress(OSError):
+        return access(name) != os.O_RDONLY and stat.S_ISREG(os.fstat(int(name)).st_mode)
+    return False
+
+
+def access(name: str) -> int:
+    """How a file of this process is open: for reading, for writing, or for both."""
+    with open("/proc/self/fdinfo/" + name) as file:
+        return int(dict(line.split(":") for line in file.read().splitlines()[:2])["flags"], 8) & os.O_ACCMODE
 
 
 def main(settings: dict[str, Any]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import openai.resources.chat  # noqa: F401  # or the first call of every scenario would import it
+import anyio._backends._asyncio
+import httpcore2
+import openai.resources.chat.completions
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
