@@ -29,7 +29,6 @@ from .pii.drawing import Value
 from .pii.people import Person, decoys, people
 from .protocol import CallEvent, CallRequest, ChunkEvent
 from .targets import Target
-from .targets.output import LOOK_EVERY
 from .targets.vitals import Vitals, cpu_share, vitals
 
 PATIENCE = 5.0
@@ -119,9 +118,9 @@ class Stage:
         self.note("connections", open=open_)
 
     async def hear(self) -> None:
-        """Wait until what the target has written by now, into its log files too, has been read."""
-        with self._in_real_time():
-            await self.clock.sleep(5 * LOOK_EVERY)
+        """Give the target half a second to write down what it has to, and read it, in its log files too."""
+        await self.clock.sleep(0.5)
+        self._target.hear()
 
     async def kill(self) -> None:
         """End the target as a power cut does: `kill -9`, for it and for everything that it started.

@@ -37,7 +37,7 @@ async def alive_after(stage: Stage) -> None:
         call = await stage.call()
     expect(call).answered()
     end = stage.elapsed() + 5e9
-    while (share := await stage.cpu_share(0.25)) is not None and share >= REST and stage.elapsed() < end:
+    while (share := await stage.cpu_share(0.1)) is not None and share >= REST and stage.elapsed() < end:
         pass
     if share is not None:
         expect(stage.history).to(comes_to_rest, share=REST)

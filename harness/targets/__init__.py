@@ -56,6 +56,9 @@ class Target(Protocol):
     async def kill(self) -> None:
         """End it as a power cut does: `kill -9`, for it and for everything that it started."""
 
+    def hear(self) -> None:
+        """Read what has been written into its log files by now."""
+
     async def stop(self) -> None:
         """End it politely, then firmly; nothing that it started is left."""
 

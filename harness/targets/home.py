@@ -84,6 +84,11 @@ class Home:
             self._logs.append(LogFile(Path(self.cwd, name), self.source(name), self._clock))
         self._followers = [asyncio.create_task(log.follow()) for log in self._logs]
 
+    def hear(self) -> None:
+        """Read what its logs have by now."""
+        for log in self._logs:
+            log.look()
+
     async def leave(self) -> None:
         """Read what is left in the logs, and remove the folder."""
         for follower in self._followers:

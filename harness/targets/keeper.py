@@ -49,8 +49,8 @@ def children(parent: int) -> list[int]:
     """The living children of a process."""
     found = []
     with contextlib.suppress(OSError):
-        for thread in os.listdir("/proc/{}/task".format(parent)):
-            with open("/proc/{}/task/{}/children".format(parent, thread), "rb") as file:  # called often
+        for thread in os.listdir(f"/proc/{parent}/task"):
+            with open(f"/proc/{parent}/task/{thread}/children", "rb") as file:  # called often
                 found += [int(number) for number in file.read().split()]
     return [pid for pid in found if parent_of(pid)]
 
@@ -58,7 +58,7 @@ def children(parent: int) -> list[int]:
 def parent_of(pid: int) -> int:
     """The parent of a process; 0 where it lives no more, or has none."""
     with contextlib.suppress(OSError, ValueError):
-        with open("/proc/{}/stat".format(pid), "rb") as file:  # called often
+        with open(f"/proc/{pid}/stat", "rb") as file:  # called often
             state, parent = file.read().rpartition(b")")[2].split()[:2]
         return 0 if state in b"ZX" else int(parent)
     return 0

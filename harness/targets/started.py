@@ -63,6 +63,10 @@ class Started:
         await self._process.kill()
         self._close()
 
+    def hear(self) -> None:
+        """Read what has been written into its log files by now."""
+        self._home.hear()
+
     async def stop(self) -> None:
         """Ask it to quit, TERM, KILL; nothing of it is left."""
         try:

@@ -11,11 +11,9 @@ where there is no default. It returns a string, or a dict of the fields of `done
 yield such a dict last. An exception is an error, its kind told by its attribute `kind`, or by its class. A plain `def`
 runs in a thread of its own; leaving cannot interrupt it, only close a generator at its next piece.
 
-The worker imports the callable's module once and forks for each target. What is imported before a fork is shared, so
-this is done only where the import can be shared: it has read no setting that the target file gives, started no thread
-and no process, and opened nothing but files to read. Otherwise the worker starts over, without it, and each fork
-imports for itself. Each fork stands below a keeper, has streams, a session and an environment of its own, and makes its
-own event loop: the worker before the fork has none.
+The worker imports the callable's module once, where that can be shared (see `sharing.py`), and forks for each target.
+Otherwise it starts over, without it, and each fork imports for itself. Each fork stands below a keeper, has streams, a
+session and an environment of its own, and makes its own event loop: the worker before the fork has none.
 
 It runs under any Python from 3.8 on and needs nothing but the standard library. It measures nothing and logs no message
 of an error: what a call is about may stand in it, and what is printed here is held to be the target's log.
@@ -32,14 +30,12 @@ sys.path[:] = [place for place in sys.path if place != _FOLDER]
 import array
 import asyncio
 import atexit
-import contextlib
 import gc
 import importlib.util
 import json
 import os
 import signal
 import socket
-import stat
 import threading
 import traceback
 
@@ -49,53 +45,6 @@ if TYPE_CHECKING:
 
 FILES = 4
 """What a fork is given: its lifeline, its conversation, its standard output and its standard error."""
-
-
-def find(where: str) -> Any:
-    """Import `package.module:name.of.callable`."""
-    module, _, names = where.partition(":")
-    found = importlib.import_module(module)
-    for name in names.split("."):
-        found = getattr(found, name)
-    return found
-
-
-def why_unshared(declared: set[str], where: str) -> str | None:
-    """Import the callable's module; why the process in which that was done cannot be forked, or None."""
-    read: set[str] = set()
-    usual = type(os.environ)
-
-    class Watched(usual):  # type: ignore[valid-type,misc]
-        """Notes who asks for what the target file gives; to go through all of it is to ask for everything."""
-
-        def __getitem__(self, name: str) -> str:
-            if name in declared:
-                read.add(name)
-            return str(super().__getitem__(name))
-
-        def __iter__(self) -> Any:
-            read.update(declared)
-            return super().__iter__()
-
-    before = set(os.listdir("/proc/self/fd"))
-    os.environ.__class__ = Watched
-    try:
-        find(where)
-    except BaseException as error:  # it may well want its settings
-        return f"the import failed without the target's settings: {type(error).__name__}"
-    finally:
-        os.environ.__class__ = usual
-    if read:
-        return "the import has read " + ", ".join(sorted(read))
-    if len(os.listdir("/proc/self/task")) > 1:
-        return "the import has started a thread"
-    if keeper.descendants(os.getpid()):
-        return "the import has started a process"
-    for name in set(os.listdir("/proc/self/fd")) - before:
-        with contextlib.suppress(OSError):
-            if access(name) != os.O_RDONLY or not stat.S_ISREG(os.fstat(int(name)).st_mode):
-                return "the import has opened " + os.readlink("/proc/self/fd/" + name)
-    return None
 
 
 def receive(control: socket.socket) -> list[int]:
@@ -108,7 +57,7 @@ def receive(control: socket.socket) -> list[int]:
     return list(files) if data else []
 
 
-def fork(files: list[int], control: socket.socket, where: str) -> None:
+def fork(files: list[int], control: socket.socket, where: str, lessons: Any) -> None:
     """Bear a keeper, and below it the target, which ends with SystemExit when it is over."""
     if os.fork():
         for number in files:
@@ -135,25 +84,27 @@ def fork(files: list[int], control: socket.socket, where: str) -> None:
         os.dup2(err, 2)
         os.close(out)
         os.close(err)
-        serve(order, where, conversation)
+        serve(order, where, conversation, lessons)
         raise AssertionError("the target is over")
 
     keeper.Keeper(socket.socket(fileno=life)).keep(start)
     os._exit(0)
 
 
-def serve(order: dict[str, Any], where: str, conversation: int) -> None:
+def serve(order: dict[str, Any], where: str, conversation: int, lessons: Any) -> None:
     """Be the target, to its end."""
     try:
         keeper.separate()
+        lessons.begin()
         os.environ.update(order["env"])
         if "BROWNOUT_CLOCK" in os.environ:
             attach.attach(os.environ["BROWNOUT_CLOCK"])
         os.chdir(order["cwd"])
-        asyncio.run(calling.converse(find(where), socket.socket(fileno=conversation)))
+        asyncio.run(calling.converse(sharing.find(where), socket.socket(fileno=conversation)))
     except Exception:
         traceback.print_exc()
         sys.exit(1)
+    lessons.tell()
     end()
 
 
@@ -163,26 +114,13 @@ def end() -> None:
     To take all modules apart as well costs as much as several calls, and is done only where that can be seen: a file
     that is open for writing may hold text that only its own end writes out.
     """
-    if not any(written_to(name) for name in os.listdir("/proc/self/fd")):
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
+    if not any(sharing.is_written(name) for name in os.listdir("/proc/self/fd")):
+        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001  # what the interpreter itself does
+        atexit._run_exitfuncs()  # noqa: SLF001
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(0)
     sys.exit()
-
-
-def written_to(name: str) -> bool:
-    """Whether a file of this process, by its number, is one of a file system and open for writing."""
-    with contextlib.suppress(OSError):
-        return access(name) != os.O_RDONLY and stat.S_ISREG(os.fstat(int(name)).st_mode)
-    return False
-
-
-def access(name: str) -> int:
-    """How a file of this process is open: for reading, for writing, or for both."""
-    with open("/proc/self/fdinfo/" + name) as file:
-        return int(dict(line.split(":") for line in file.read().splitlines()[:2])["flags"], 8) & os.O_ACCMODE
 
 
 def main(settings: dict[str, Any]) -> None:
@@ -194,18 +132,26 @@ def main(settings: dict[str, Any]) -> None:
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
     keeper.control(keeper.PR_SET_CHILD_SUBREAPER, 1)
+    lessons = sharing.Lessons(set(settings["declared"]))
     if settings["share"]:
-        why = why_unshared(set(settings["declared"]), settings["callable"])
+        why = sharing.why_unshared(set(settings["declared"]), lambda: sharing.find(settings["callable"]))
         if why:
             start_over(control, {**settings, "share": False}, why)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    gc.collect()
-    gc.freeze()
+    freeze()
     while True:
         files = receive(control)
         if not files:
             return
-        fork(files, control, settings["callable"])
+        if settings["share"] and lessons.learn():
+            freeze()
+        fork(files, control, settings["callable"], lessons)
+
+
+def freeze() -> None:
+    """Keep what there is out of the way of collections, or each fork would copy it."""
+    gc.collect()
+    gc.freeze()
 
 
 def start_over(control: socket.socket, settings: dict[str, Any], why: str) -> None:
@@ -229,6 +175,7 @@ def beside(name: str, folder: str = ".") -> Any:
 
 keeper = beside("keeper")
 calling = beside("calling")
+sharing = beside("sharing")
 attach = beside("attach", os.path.join("..", "clock"))
 
 if __name__ == "__main__":

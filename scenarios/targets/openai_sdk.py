@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import anyio._backends._asyncio
-import httpcore2
-import openai.resources.chat.completions
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 

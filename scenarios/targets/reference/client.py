@@ -29,6 +29,8 @@ IDLE = 15.0
 LINGER = 1.0
 """Seconds to wait for the end of a stream whose answer is finished."""
 LIMITS = httpx.Limits(max_connections=500, max_keepalive_connections=50, keepalive_expiry=30.0)
+TRUST = httpx.create_ssl_context()
+"""Read once: the certificates of all authorities take longer to load than a fair call takes."""
 
 Piece = str | dict[str, Any]
 """Text of an answer, or what is to be known of it when it has ended."""
@@ -58,7 +60,7 @@ class Client:
         self._budget = Budget()
         self.keys = Ring(provider.keys)
         self._breaker = Breaker()
-        self._http = httpx.AsyncClient(base_url=provider.url, timeout=TIMEOUT, limits=LIMITS)
+        self._http = httpx.AsyncClient(base_url=provider.url, timeout=TIMEOUT, limits=LIMITS, verify=TRUST)
 
     async def ask(self, request: dict[str, Any], until: float, end: float, *, stream: bool) -> AsyncGenerator[Piece]:
         """The answer's text as it comes, then what is to be known of it.
