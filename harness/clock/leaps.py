@@ -56,13 +56,14 @@ async def leaping(clock: Clock) -> AsyncIterator[None]:
 
 
 async def _leap(clock: WarpClock) -> None:
-    alarms = Alarms(asyncio.get_running_loop(), time.monotonic_ns, lambda: REAL_TIME)
     pause = SOON
+    awake = asyncio.Event()
+    alarms = Alarms(asyncio.get_running_loop(), time.monotonic_ns, lambda: REAL_TIME)
     try:
         while True:
-            woken = asyncio.get_running_loop().create_future()
-            alarms.plan(time.monotonic_ns() + int(pause * SECOND), woken.set_result, (None,))
-            await woken
+            awake.clear()
+            alarms.plan(time.monotonic_ns() + int(pause * SECOND), awake.set, ())
+            await awake.wait()
             pause = SOON if clock.leaps and await leapt(clock) else min(2 * pause, LATE)
     finally:
         alarms.close()

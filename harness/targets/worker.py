@@ -30,8 +30,10 @@ sys.path[:] = [place for place in sys.path if place != _FOLDER]
 import array
 import asyncio
 import atexit
+import contextlib
 import gc
 import importlib.util
+import io
 import json
 import os
 import signal
@@ -58,7 +60,7 @@ def receive(control: socket.socket) -> list[int]:
 
 
 def fork(files: list[int], control: socket.socket, where: str, lessons: Any) -> None:
-    """Bear a keeper, and below it the target, which ends with SystemExit when it is over."""
+    """Bear a keeper, and below it the target, which does not return."""
     if os.fork():
         for number in files:
             os.close(number)
@@ -109,18 +111,19 @@ def serve(order: dict[str, Any], where: str, conversation: int, lessons: Any) ->
 
 
 def end() -> None:
-    """End as an interpreter does: wait for threads, run what is registered for the exit, write out what is unwritten.
+    """End as an interpreter does, without taking all modules apart, which costs as much as several calls.
 
-    To take all modules apart as well costs as much as several calls, and is done only where that can be seen: a file
-    that is open for writing may hold text that only its own end writes out.
+    Threads are waited for, what is registered for the exit is run, and what is unwritten is written.
     """
-    if not any(sharing.is_written(name) for name in os.listdir("/proc/self/fd")):
-        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001  # what the interpreter itself does
-        atexit._run_exitfuncs()  # noqa: SLF001
-        for stream in (sys.stdout, sys.stderr):
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001  # what the interpreter itself does
+    atexit._run_exitfuncs()  # noqa: SLF001
+    streams = [sys.stdout, sys.stderr]
+    if any(sharing.is_written(name) for name in os.listdir("/proc/self/fd")):
+        streams += [each for each in gc.get_objects() if isinstance(each, (io.TextIOWrapper, io.BufferedWriter))]
+    for stream in streams:
+        with contextlib.suppress(OSError, ValueError):  # closed by then, or a full disk's
             stream.flush()
-        os._exit(0)
-    sys.exit()
+    os._exit(0)
 
 
 def main(settings: dict[str, Any]) -> None:

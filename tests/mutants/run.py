@@ -1,21 +1,25 @@
 """Plants every defect in the reference integration and sees which rows catch it: `nox -s mutants`.
 
 A mutant is killed when each row it names fails. A `must` row that fails and is neither named nor touched is a false
-accusation, and as bad as a survivor. Which rows are run against a mutant: those it names, those it touches, and every
-other `must` row that is over in a few seconds; `--all` runs every row against every mutant.
+accusation, and as bad as a survivor. What is run against a mutant: the rows that it names, those that it touches, and
+one case of every other `must` row that is over in a few seconds, for each mutant another; `--all` runs every row.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+import multiprocessing
+import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from fnmatch import fnmatchcase
 from pathlib import Path
+from random import Random
 
 from msgspec.structs import replace
 from mutant import Mutant
@@ -24,18 +28,17 @@ from planted import MUTANTS
 from brownout.harness import scenario
 from brownout.harness.case import Finished
 from brownout.harness.engine import Engine, Plan
+from brownout.harness.loop import run
 from brownout.harness.scenario import MUST, Scenario
 from brownout.harness.target_file import TargetFile, read
 from brownout.scenarios.targets import reference
 
 QUICK = 8.0
 """Seconds up to which an unrelated row is run against every mutant."""
-JOBS = 16
-"""Cases at a time against one mutant."""
 MODELS = {"anthropic": "claude-sonnet-4-5"}
 """What is asked of providers that do not speak OpenAI's dialect."""
-SIDE_BY_SIDE = 4
-"""Mutants at a time."""
+SIDE_BY_SIDE = (os.cpu_count() or 1) + 1
+"""Mutants at a time, each in a process of its own: one in three waits."""
 
 
 @dataclass(frozen=True)
@@ -108,42 +111,37 @@ def with_chain(file: TargetFile, package: Path, count: int) -> TargetFile:
 
 
 def chosen(mutant: Mutant, *, every: bool) -> tuple[Scenario, ...]:
-    """The rows that are run against a mutant."""
+    """The rows that are run against a mutant, and with which cases."""
     wanted = (*mutant.killed_by, *(pattern for pattern in mutant.touches if pattern != "*"), "control.*")
-    rows = scenario.load().values()
-    return tuple(
-        row
-        for row in rows
-        if every
-        or any(fnmatchcase(row.id, pattern) for pattern in wanted)
-        or (row.level is MUST and row.seconds <= QUICK)
-    )
+    found, random = [], Random(mutant.name)
+    for row in scenario.load().values():
+        if every or any(fnmatchcase(row.id, pattern) for pattern in wanted):
+            found.append(row)
+        elif row.level is MUST and row.seconds <= QUICK:
+            cases = random.sample(sorted(row.cases.items()), min(1, len(row.cases)))
+            found.append(changed(row, cases=dict(cases)))
+    return tuple(found)
 
 
-async def judge(mutant: Mutant, *, every: bool, folder: Path) -> Caught:
+def judge(mutant: Mutant, *, every: bool) -> Caught:
     """Run the rows against a mutant."""
-    rows = chosen(mutant, every=every)
-    plan = Plan(plant(mutant, folder), mutant.name, rows, jobs=JOBS, report_dir=folder / "report", clock="auto")
-    results = await Engine(plan, _quiet).run()
+    with tempfile.TemporaryDirectory() as folder:
+        file = plant(mutant, Path(folder))
+        plan = Plan(file, mutant.name, chosen(mutant, every=every), report_dir=Path(folder, "report"), clock="auto")
+        results = run(Engine(plan, _quiet).run())
     failed = {row.id for row in results.results if row.verdict == "fail"}
     judged = {row.id for row in results.results if row.verdict in ("pass", "fail")}
     return Caught(mutant, frozenset(failed), frozenset(judged))
 
 
-async def all_of(mutants: Sequence[Mutant], *, every: bool) -> AsyncIterator[Caught]:
-    """Judge mutants, several at a time: their rows wait more than they work."""
-    places = asyncio.Semaphore(SIDE_BY_SIDE)
-
-    async def one(mutant: Mutant) -> Caught:
-        async with places:
-            with tempfile.TemporaryDirectory() as folder:
-                return await judge(mutant, every=every, folder=Path(folder))
-
-    for caught in asyncio.as_completed([one(mutant) for mutant in mutants]):
-        yield await caught
+def all_of(mutants: Sequence[Mutant], *, every: bool) -> Iterator[Caught]:
+    """Judge mutants, several at a time."""
+    with ProcessPoolExecutor(SIDE_BY_SIDE, multiprocessing.get_context("spawn")) as pool:
+        for judged in as_completed([pool.submit(judge, mutant, every=every) for mutant in mutants]):
+            yield judged.result()
 
 
-async def main() -> int:
+def main() -> int:
     """Judge every mutant, or those whose names contain the words given, and print the table."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--all", action="store_true", help="run every row against every mutant")
@@ -151,7 +149,7 @@ async def main() -> int:
     given = arguments.parse_args()
     wrong = 0
     mutants = [m for m in MUTANTS if not given.words or any(word in m.name for word in given.words)]
-    async for caught in all_of(mutants, every=given.all):
+    for caught in all_of(mutants, every=given.all):
         mutant = caught.mutant
         wrong += bool(caught.survived or caught.accused)
         verdict = "survived" if caught.survived else "accused others" if caught.accused else "killed"
@@ -172,4 +170,4 @@ def _quiet(finished: Finished) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(main())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from programs import Notebook, alive, end, events, interpreters, pid_in, python, request, text_of, until, worker
@@ -257,6 +258,65 @@ class TestUnsharedImports:
         with pytest.raises(TargetFailed, match="no/such/python"):
             async with python("callables:plain", interpreter="no/such/python"):
                 pass
+
+
+class TestLateImports:
+    async def told(self, module: str, **start: Any) -> list[str]:
+        """What three targets of one worker say, one after the other, whose calls import a module."""
+        found = []
+        async with worker("callables:imports_late", **start) as make:
+            for _ in range(3):
+                target = make(Notebook())
+                await target.start({"primary.key": "k1"})
+                found.append(text_of(await events(target, module)))
+                await target.stop()
+        return found
+
+    async def test_what_a_call_imports_is_shared_by_those_who_come(self) -> None:
+        """
+        The first target's call has imported it for the second one.
+        """
+        assert await self.told("imported_late") == ["same", "forked", "forked"]
+
+    @pytest.mark.parametrize(
+        ("module", "text"),
+        [
+            ("reads_settings", "k1 same"),
+            ("reads_what_was_made", "by the target same"),
+            ("starts_threads", "same"),
+            ("opens_sockets", "same"),
+            ("starts_processes", "same"),
+        ],
+    )
+    async def test_what_cannot_be_shared_is_imported_by_each(self, module: str, text: str) -> None:
+        """
+        Nobody is given a thread, a socket, a process or a setting of another, and nobody's work ends for it.
+        """
+        assert await self.told(module, **PER_TARGET) == [text] * 3
+
+
+class TestEnd:
+    async def test_what_is_registered_for_the_exit_is_run(self) -> None:
+        """
+        A target that is let go prints its last words.
+        """
+        book = Notebook()
+        async with worker("callables:has_last_words") as make:
+            target = make(book)
+            await target.start({})
+            await events(target)
+            await target.stop()
+
+        assert book.said("stdout") == ["registered for the exit"]
+
+    async def test_what_is_unwritten_is_written(self, tmp_path: Path) -> None:
+        """
+        A file that the target has not closed holds all that was written to it.
+        """
+        async with python("callables:has_last_words", cwd=str(tmp_path)) as target:
+            await events(target, "file")
+
+        assert (tmp_path / "unwritten").read_text() == "text that only the file's end writes out"
 
 
 class TestInterpreters:

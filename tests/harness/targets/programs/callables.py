@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import importlib
 import logging
 import os
 import sys
@@ -12,6 +14,7 @@ from functools import partial
 
 IMPORTED_IN = os.getpid()
 CLEANED = []
+FILES = []
 
 
 def plain(prompt, stream=False):
@@ -168,3 +171,16 @@ def detaches(prompt):
 
 def threads(prompt):
     return str(threading.active_count())
+
+
+def imports_late(prompt):
+    os.environ["MADE"] = "by the target"
+    return importlib.import_module(prompt).say(prompt)
+
+
+def has_last_words(prompt):
+    atexit.register(print, "registered for the exit")
+    if prompt == "file":
+        FILES.append(open("unwritten", "w"))
+        FILES[0].write("text that only the file's end writes out")
+    return os.getcwd()
