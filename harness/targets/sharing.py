@@ -110,17 +110,14 @@ class Lessons:
         self._settings = settings
         self._environment = dict(os.environ)
         self._modules: set[str] = set()
+        """What the worker has, and what it has heard of: a module that has no name to be imported by is tried once."""
         self._wanted = True
         self._heard, self._told = os.pipe()
         os.set_blocking(self._heard, False)
         os.set_blocking(self._told, False)
 
-    def begin(self) -> None:
-        """In a fork, before it is a target."""
-        self._modules = set(sys.modules)
-
     def tell(self) -> None:
-        """In a fork, at its end: what it has now and had not when it began."""
+        """In a fork, at its end: what it has now and the worker had not when it was born."""
         made = [SETTING + name for name, value in os.environ.items() if self._environment.get(name) != value]
         with contextlib.suppress(OSError):  # the worker has ended, or has been told enough
             for line in [*made, *(name for name in sys.modules if name not in self._modules)]:
@@ -132,13 +129,14 @@ class Lessons:
         with contextlib.suppress(BlockingIOError):
             lines = os.read(self._heard, ROOM).decode().split()
         self._settings |= {line[len(SETTING) :] for line in lines if line.startswith(SETTING)}
-        names = [line for line in lines if not line.startswith(SETTING) and line not in sys.modules]
+        self._modules.update(sys.modules)
+        names = [line for line in lines if not line.startswith(SETTING) and line not in self._modules]
+        self._wanted = self._wanted and (not names or self._can_be_shared(names))
         if not names or not self._wanted:
             return False
-        self._wanted = self._can_be_shared(names)
-        if self._wanted:
-            import_all(names)
-        return self._wanted
+        import_all(names)
+        self._modules.update(sys.modules, names)
+        return True
 
     def _can_be_shared(self, names: list[str]) -> bool:
         """Try it in a fork that serves nobody, and looks no further."""

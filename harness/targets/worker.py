@@ -97,7 +97,6 @@ def serve(order: dict[str, Any], where: str, conversation: int, lessons: Any) ->
     """Be the target, to its end."""
     try:
         keeper.separate()
-        lessons.begin()
         os.environ.update(order["env"])
         if "BROWNOUT_CLOCK" in os.environ:
             attach.attach(os.environ["BROWNOUT_CLOCK"])
