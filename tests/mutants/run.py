@@ -57,7 +57,7 @@ class Caught:
     @property
     def accused(self) -> list[str]:
         """The unrelated `must` rows that failed."""
-        levels = {row.id: row.level for row in scenario.REGISTRY.values()}
+        levels = {row.id: row.level for row in scenario.load().values()}
         related = (*self.mutant.killed_by, *self.mutant.touches, "control.alive-after")
         return sorted(
             row
