@@ -156,5 +156,6 @@ MUTANTS = (
         ),
         ("stream.after-cut-usable",),
         ("*",),
+        providers=1,
     ),
 )
