@@ -205,12 +205,13 @@ class Stage:
         if not isinstance(self.clock, WarpClock):
             yield
             return
-        clock, before = self.clock, (self.clock.rate, self.clock.leaps)
-        clock.rate, clock.leaps = 1.0, False
-        try:
-            yield
-        finally:
-            clock.rate, clock.leaps = before
+        clock, before = self.clock, self.clock.rate
+        with clock.held():
+            clock.rate = 1.0
+            try:
+                yield
+            finally:
+                clock.rate = before
 
     async def sleep(self, seconds: float) -> None:
         """Let target time pass."""
