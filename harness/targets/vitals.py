@@ -36,49 +36,50 @@ def vitals(keeper: int) -> Vitals:
     for pid in below:
         with contextlib.suppress(OSError):
             fields = _fields(pid)
-            seconds += _cpu_seconds(fields)
+            seconds += sum(int(field) for field in fields[11:15]) / TICKS
             pages += int(fields[21])
             count += 1
             sockets |= _sockets(pid)
     return Vitals(count, seconds, pages * PAGE, len(sockets & _open(below)))
 
 
-def cpu_seconds(keeper: int) -> float:
-    """Processor time used by everything that a keeper keeps, its buried children's included."""
-    seconds = 0.0
-    for pid in descendants(keeper):
-        with contextlib.suppress(OSError):
-            seconds += _cpu_seconds(_fields(pid))
-    return seconds
-
-
 def busy_seconds(keeper: int) -> float:
     """Wall seconds that they have computed, or waited for a processor to compute: what a rate magnifies."""
-    nanoseconds = 0
+    return sum(running + waiting for running, waiting in _threads(keeper).values())
+
+
+async def cpu_share(keeper: int, seconds: float, clock: Clock) -> float:
+    """The part of one processor that they use, over so many wall seconds from here.
+
+    What a thread waits for a processor does not count: one that spins uses all that it gets, on a busy machine too.
+    """
+    before = _threads(keeper)
+    began = clock.nanoseconds()
+    await clock.sleep(seconds * clock.rate)
+    passed = clock.wall((clock.nanoseconds() - began) / 1e9)
+    return sum(_share(before.get(thread, (0.0, 0.0)), now, passed) for thread, now in _threads(keeper).items())
+
+
+def _share(before: tuple[float, float], now: tuple[float, float], passed: float) -> float:
+    running, waiting = (max(0.0, later - earlier) for later, earlier in zip(now, before, strict=True))
+    running = min(running, passed)
+    return running / max(passed - waiting, running) if running else 0.0
+
+
+def _threads(keeper: int) -> dict[str, tuple[float, float]]:
+    """What each of their threads has computed, and what it has waited for a processor to, in wall seconds."""
+    found = {}
     for pid in descendants(keeper):
         with contextlib.suppress(OSError):
             for thread in Path(f"/proc/{pid}/task").iterdir():
                 running, waiting, _ = (thread / "schedstat").read_bytes().split()
-                nanoseconds += int(running) + int(waiting)
-    return nanoseconds / 1e9
-
-
-async def cpu_share(keeper: int, seconds: float, clock: Clock) -> float:
-    """The part of one processor that they use, over so many wall seconds from here."""
-    before = cpu_seconds(keeper)
-    began = clock.nanoseconds()
-    await clock.sleep(seconds * clock.rate)
-    passed = clock.wall((clock.nanoseconds() - began) / 1e9)
-    return max(0.0, cpu_seconds(keeper) - before) / passed
+                found[thread.name] = (int(running) / 1e9, int(waiting) / 1e9)
+    return found
 
 
 def _fields(pid: int) -> list[bytes]:
     """What the kernel says about a process, from its state on."""
     return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-
-
-def _cpu_seconds(fields: list[bytes]) -> float:
-    return sum(int(field) for field in fields[11:15]) / TICKS
 
 
 def _sockets(pid: int) -> set[bytes]:

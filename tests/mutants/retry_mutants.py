@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mutant import Mutant, chain, client, retry
+from mutant import Mutant, breaker, chain, client, retry
+
+NEVER_OPENS = breaker("        self._opened = time.monotonic()\n", "        self._opened = None\n")
 
 MUTANTS = (
     Mutant(
@@ -171,12 +173,15 @@ MUTANTS = (
             ),
         ),
         ("retry.no-amplification", "retry.bounded"),
-        ("retry.*", "content.*", "timeout.*"),
+        ("retry.*", "content.*", "timeout.*", "context.*"),
     ),
     Mutant(
-        "retries have no budget",
-        (retry("tokens: int = 40", "tokens: int = 1_000_000"),),
-        ("retry.budget", "retry.herd-on-recovery"),
+        "neither a budget nor a breaker holds retries down",
+        (retry("tokens: int = 40", "tokens: int = 1_000_000"), NEVER_OPENS),
+        ("retry.budget",),
+        ("breaker.*", "degrade.*"),
+        claims={"breaker": None},
+        providers=1,
     ),
     Mutant(
         "every attempt is marked with a number of its own",
@@ -194,9 +199,13 @@ MUTANTS = (
             retry("MAX_ATTEMPTS = 4", "MAX_ATTEMPTS = 50"),
             retry("tokens: int = 40", "tokens: int = 1_000_000"),
             retry("float(2 ** (retry - 1)) * (1 + random.random())", "0.6 + 0.5 * random.random()"),
+            NEVER_OPENS,
+            client("        await self._limiter.turn(request)\n", ""),
         ),
         ("retry.herd-on-recovery", "retry.bounded"),
         ("*",),
+        claims={"breaker": None, "quota": None},
+        providers=1,
     ),
     Mutant(
         "everybody comes back at the full ten seconds",

@@ -34,7 +34,7 @@ MUTANTS = (
         "the end of the message is the end of the answer",
         (FINISH_IS_ASSUMED, UNFINISHED_EVENT_IS_DROPPED),
         ("stream.cut-clean", "stream.cut-in-event", "stream.no-duplicate"),
-        ("stream.*", "content.*"),
+        ("stream.*", "content.*", "degrade.midstream"),
     ),
     Mutant(
         "a connection that closes is the end of the answer",
@@ -44,7 +44,11 @@ MUTANTS = (
     ),
     Mutant(
         "an answer without the sentinel is thought cut",
-        (client("                if events.unfinished and streamed.finish is None:\n", "                if True:\n"),),
+        (
+            client(
+                "                if events.unfinished and streamed.finish is None:\n", "                if not over:\n"
+            ),
+        ),
         ("stream.no-sentinel",),
     ),
     Mutant(
