@@ -15,6 +15,7 @@ from ..fakes.fake import Limits
 from ..fakes.figures import Count, Factor, Microdollars, Part, Period, Share, dollars
 
 Reason = Literal["error", "timeout", "rate_limit", "context_length", "content_policy"]
+Locale = Literal["en_US", "en_GB", "de_DE", "fr_FR", "ja_JP"]
 PiiType = Literal[
     "email",
     "phone",
@@ -124,7 +125,7 @@ class Pii(Table, frozen=True):
     """What is masked."""
     recall: dict[PiiType, Share] = {}
     """How much of a type is found, where that is less than all."""
-    locales: tuple[str, ...] = ()
+    locales: tuple[Locale, ...] = ()
     """The locales it is promised for, such as "en_US"; all of them where not given."""
     restore: bool = False
     """The caller's own values come back in the answer."""

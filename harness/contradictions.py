@@ -271,7 +271,8 @@ def _spend(spend: Spend) -> Iterator[Complaint]:
     if spend.cap is None and spend.per_user is None:
         yield Complaint(path, "[contract.spend] has no cap", "cap = 1.00 or per_user = 0.10, in dollars")
     if spend.cap == 0 or spend.per_user == 0:
-        yield Complaint(path, "a cap of nothing forbids every call", "cap = 1.00, in dollars")
+        field = "cap" if spend.cap == 0 else "per_user"
+        yield Complaint((*path, field), "a cap of nothing forbids every call", f"{field} = 1.00, in dollars")
     if spend.cap is not None and spend.per_user is not None and spend.per_user > spend.cap:
         yield Complaint((*path, "per_user"), "one user may spend more than all together", "per_user <= cap")
     if spend.timezone not in available_timezones() | {"UTC"}:

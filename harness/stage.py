@@ -106,6 +106,12 @@ class Stage:
             fake.quota.change(limits, fake.seconds())
         self.note("limits", **msgspec.structs.asdict(limits))
 
+    @property
+    def all_keys_refused(self) -> bool:
+        """Whether the fakes have said of every key there is that it is not valid, in this scenario or before it."""
+        refused = {exchange.key for fake in self.fakes.values() for exchange in fake.journal if exchange.status == 401}
+        return all(fingerprint(key) in refused for fake in self.fakes.values() for key in fake.fake.keys)
+
     def revoke(self, key: str) -> None:
         """Have a key, given by its fingerprint, refused as a wrong one by the fake whose it is, from here on."""
         for fake in self.fakes.values():

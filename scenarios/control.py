@@ -27,7 +27,8 @@ async def alive_after(stage: Stage) -> None:
     """After every failure one fair call is answered whole, and within five seconds the target is at rest.
 
     A poisoned pool, a crashed process or a spinning one outlives the fault that caused it. A breaker that is still open
-    does so as promised: it has its cooldown, and then the call.
+    does so as promised: it has its cooldown, and then the call. Whoever leaves alone a key that was refused may have
+    none left.
     """
     await stage.weather()
     call = await stage.call()
@@ -35,6 +36,8 @@ async def alive_after(stage: Stage) -> None:
     if breaker is not None and call.error is not None and not stage.exchanges(call):
         await stage.sleep(cooled(breaker))
         call = await stage.call()
+    if call.error is not None and not stage.exchanges(call) and stage.all_keys_refused:
+        stage.does_not_apply("every key has been refused, and the target leaves dead keys alone")
     expect(call).answered()
     end = stage.elapsed() + 5e9
     while (share := await stage.cpu_share(0.1)) is not None and share >= REST and stage.elapsed() < end:

@@ -64,6 +64,7 @@ async def concurrent(stage: Stage) -> None:
     Whoever looks at the budget, sends, and books the cost afterwards lets all of them pass.
     """
     spending = of_everybody(stage)
+    await spending.call(spending.longest)  # how dear a call can be shows only then: a target may bound its answers
     await spending.until(left=5 * spending.dearest)
     spending.answer_fields["pace"] = Pace(first=0.5)
     await spending.call(spending.longest, crowd=50)
@@ -155,6 +156,7 @@ async def output_inflation(stage: Stage) -> None:
     Whoever expects the next answer to cost what the last ones did lets one more pass. A bound on the output does not.
     """
     spending = of_everybody(stage)
+    await spending.call(spending.longest)
     await spending.until(left=spending.dearest // 2)
     usual = [call for _ in range(10) for call in await spending.call(max(SHORTEST, spending.longest // 50))]
     for _ in range(3):
@@ -169,6 +171,7 @@ async def estimates_first(stage: Stage) -> None:
     spending = of_everybody(stage)
     if stage.contract.claims("spend.post_paid"):
         stage.does_not_apply("the call that crosses the cap is still made, as the contract says")
+    await spending.call(spending.longest)
     await spending.until(left=spending.dearest // 2)
     stage.answer()
     last = [await stage.call(max_tokens=spending.longest) for _ in range(3)]

@@ -11,6 +11,7 @@ from ..history import Call, History
 from . import NothingToJudge, Violation, check
 from .answers import LATE
 from .attempts import ids, of_one_call
+from .spending import about_money
 from .streams import is_whole
 
 # What a caller has no use for and an attacker has. Hosts are those of the fakes and of the providers they stand for:
@@ -175,6 +176,8 @@ def mostly_answered(calls: list[Call], *, history: History, share: float) -> Ite
     """Of all callers at least this share has the whole answer."""
     lost = [call for call in calls if not is_whole(call, history)]
     if len(calls) - len(lost) < share * len(calls):
+        if any(about_money(call) for call in lost):
+            raise NothingToJudge("calls were refused for want of money: the cap is too small for so many at once")
         saw = f"{len(calls) - len(lost)} of {len(calls)} calls answered"
         yield Violation(saw, f"at least {share:.0%}", tuple(call.id for call in lost[:10]))
 

@@ -52,7 +52,7 @@ def within_cap(
     if billed_at is not None and not any(x.microdollars for x in history.exchanges if x.fake == billed_at):
         raise NothingToJudge(f"nothing was billed at {billed_at}")
     billed = sum(exchange.microdollars for exchange in history.exchanges)
-    if billed < tried * spend.cap and not any(_about_money(call) for call in history.calls):
+    if billed < tried * spend.cap and not any(about_money(call) for call in history.calls):
         raise NothingToJudge(
             f"{dollars(billed)} of {dollars(spend.cap)} was billed: something else than the cap held it"
         )
@@ -69,7 +69,7 @@ def within_own_cap(history: History, *, contract: Contract, user: str) -> Iterat
     yield from _capped(history, history.attempts(calls), calls, spend.per_user, spend, False, None, 0.0)
 
 
-def _about_money(call: Call) -> bool:
+def about_money(call: Call) -> bool:
     """Whether a caller was told that the budget is spent."""
     return call.error == "budget" or (call.error is not None and ABOUT_MONEY.search(call.message) is not None)
 
@@ -83,7 +83,7 @@ def refused_unsent(calls: list[Call], *, history: History) -> Iterator[Violation
             yield Violation("a wire request after the cap was reached", "none", (call.id, *ids(sent)))
         elif call.ended is None:
             yield Violation("neither answer nor error", "an error that speaks of the budget", (call.id,))
-        elif call.error is not None and not _about_money(call):
+        elif call.error is not None and not about_money(call):
             saw = f"error {call.error}: {call.message[:200]!r}"
             yield Violation(saw, "an error that speaks of the budget", (call.id,))
         elif (late := (call.took or 0.0) - AT_ONCE) > 0:

@@ -30,8 +30,11 @@ def annotate(results: Results) -> None:
     """Annotations for the page of a GitHub run, and its step summary where GitHub says where that is."""
     click.echo(github.render(results), nl=False)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown.render(results))
+        try:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(markdown.render(results))
+        except OSError as error:
+            click.echo(f"the step summary cannot be written: {error}", err=True)
 
 
 def cases(results: Results) -> list[str]:

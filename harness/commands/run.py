@@ -193,6 +193,10 @@ def intended(plan: Plan, found: finding.Found) -> Iterator[str]:
 
 def performed(plan: Plan, times: int, *, verbose: bool) -> tuple[Results, bool]:
     """Run it, as often as asked for, and say whether it was interrupted."""
+    try:
+        plan.report_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"--report-dir: {plan.report_dir} is no folder to write to: {error.strerror}") from None
     for old in plan.report_dir.glob("histories*/*.jsonl"):
         old.unlink()  # or `brownout judge` would find what another run has left
     made: list[Results] = []

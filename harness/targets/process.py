@@ -246,8 +246,15 @@ def names(keeper: int) -> list[str]:
     return found
 
 
-async def launch(command: Command, pipes: Pipes, clock: Clock, witness: Witness, bear: Bear = bear) -> Process:
-    """Start a command below a keeper; `TargetFailed` says why it could not be."""
+async def launch(
+    command: Command,
+    pipes: Pipes,
+    clock: Clock,
+    witness: Witness,
+    bear: Bear = bear,
+    within: float | None = None,
+) -> Process:
+    """Start a command below a keeper; `TargetFailed` says why it could not be, or was not `within` wall seconds."""
     loop = asyncio.get_running_loop()
     marked = replace(command, env={**command.env, MARK: uuid4().hex})
     ours, theirs = socket.socketpair()
@@ -259,7 +266,11 @@ async def launch(command: Command, pipes: Pipes, clock: Clock, witness: Witness,
     _, life = await loop.create_unix_connection(lambda: Lifeline(marked), sock=ours)
     process = Process(life, child, pipes, clock, witness)
     try:
-        await life.started
+        async with asyncio.timeout(within):
+            await life.started
+    except TimeoutError:
+        await process.kill()
+        raise TargetFailed(f"the target was not born within {within:g} s: its import has not ended") from None
     except BaseException:
         await process.kill()
         raise

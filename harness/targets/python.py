@@ -95,7 +95,7 @@ class Worker:
             "callable": self._call.callable,
             "path": self._call.path,
             "declared": [name for name, value in self._start.env.items() if changes(value)],
-            "share": True,
+            "share": not changes(self._start.cwd),
         }
         argv = [self._call.interpreter, WORKER, msgspec.json.encode(settings).decode()]
         cwd = os.sep if changes(self._start.cwd) else self._start.cwd
@@ -137,6 +137,7 @@ class PythonTarget(LineTarget):
         clock = {} if home.warp is None else {"BROWNOUT_CLOCK": home.warp.path}
         command = Command(["worker"], home.given | clock, home.cwd, home.workdir)
         try:
-            return await launch(command, pipes, self._clock, self._witness, self._worker.bear)
+            within = self._start.ready.within
+            return await launch(command, pipes, self._clock, self._witness, self._worker.bear, within)
         except TargetFailed as failed:
             raise TargetFailed("\n".join([str(failed), *self._worker.last])) from failed

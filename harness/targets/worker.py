@@ -45,6 +45,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+FILE_TYPES = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom, io.FileIO)
 FILES = 4
 """What a fork is given: its lifeline, its conversation, its standard output and its standard error."""
 
@@ -59,7 +60,7 @@ def receive(control: socket.socket) -> list[int]:
     return list(files) if data else []
 
 
-def fork(files: list[int], control: socket.socket, where: str, lessons: Any) -> None:
+def fork(files: list[int], control: socket.socket, where: str) -> None:
     """Bear a keeper, and below it the target, which does not return."""
     if os.fork():
         for number in files:
@@ -86,14 +87,14 @@ def fork(files: list[int], control: socket.socket, where: str, lessons: Any) -> 
         os.dup2(err, 2)
         os.close(out)
         os.close(err)
-        serve(order, where, conversation, lessons)
+        serve(order, where, conversation)
         raise AssertionError("the target is over")
 
     keeper.Keeper(socket.socket(fileno=life)).keep(start)
     os._exit(0)
 
 
-def serve(order: dict[str, Any], where: str, conversation: int, lessons: Any) -> None:
+def serve(order: dict[str, Any], where: str, conversation: int) -> None:
     """Be the target, to its end."""
     try:
         keeper.separate()
@@ -105,23 +106,26 @@ def serve(order: dict[str, Any], where: str, conversation: int, lessons: Any) ->
     except Exception:
         traceback.print_exc()
         sys.exit(1)
-    lessons.tell()
     end()
 
 
 def end() -> None:
-    """End as an interpreter does, without taking all modules apart, which costs as much as several calls.
+    """End as an interpreter does: wait for threads, run what is registered for the exit, take all modules apart.
 
-    Threads are waited for, what is registered for the exit is run, and what is unwritten is written.
+    The last costs as much as several calls, and is done only where it can be seen: a file that is open may hold text
+    that only its own end writes out, or be one that its end removes.
     """
+    files = [each for each in gc.get_objects() if issubclass(type(each), FILE_TYPES)]
+    if files:
+        for file in files:  # what is above another in a file may be taken apart after it, and is then lost
+            with contextlib.suppress(OSError, ValueError):
+                file.flush()
+        gc.unfreeze()  # or what is imported is not taken apart
+        sys.exit()
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001  # what the interpreter itself does
     atexit._run_exitfuncs()  # noqa: SLF001
-    streams = [sys.stdout, sys.stderr]
-    if any(sharing.is_written(name) for name in os.listdir("/proc/self/fd")):
-        streams += [each for each in gc.get_objects() if isinstance(each, (io.TextIOWrapper, io.BufferedWriter))]
-    for stream in streams:
-        with contextlib.suppress(OSError, ValueError):  # closed by then, or a full disk's
-            stream.flush()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
     os._exit(0)
 
 
@@ -134,26 +138,19 @@ def main(settings: dict[str, Any]) -> None:
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
     keeper.control(keeper.PR_SET_CHILD_SUBREAPER, 1)
-    lessons = sharing.Lessons(set(settings["declared"]))
     if settings["share"]:
         why = sharing.why_unshared(set(settings["declared"]), lambda: sharing.find(settings["callable"]))
         if why:
             start_over(control, {**settings, "share": False}, why)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    freeze()
+    # Out of the way of collections, or each fork would copy it.
+    gc.collect()
+    gc.freeze()
     while True:
         files = receive(control)
         if not files:
             return
-        if settings["share"] and lessons.learn():
-            freeze()
-        fork(files, control, settings["callable"], lessons)
-
-
-def freeze() -> None:
-    """Keep what there is out of the way of collections, or each fork would copy it."""
-    gc.collect()
-    gc.freeze()
+        fork(files, control, settings["callable"])
 
 
 def start_over(control: socket.socket, settings: dict[str, Any], why: str) -> None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from openai import AsyncOpenAI
+import anyio._backends._asyncio  # noqa: F401
+import openai.resources.chat.completions  # noqa: F401
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 from openai.types.chat import ChatCompletionMessageParam
+
+DefaultAsyncHttpxClient()
+"""Made for what it imports, as the two modules above are: the first call of every scenario would do it anew."""
 
 _clients: list[AsyncOpenAI] = []
 

@@ -246,7 +246,7 @@ class TestErrors:
             ("[contract.breaker]\nprobes = 0", 10, "at least 1; it is 0", ""),
             ("[contract.breaker]\nerror_rate = 1.5", 10, "at most 1", ""),
             ("[contract.spend]\ncap = 1\nper_user = 2", 11, "one user may spend more than all", "per_user <= cap"),
-            ("[contract.spend]\ncap = 0", 9, "a cap of nothing forbids every call", "cap = 1.00"),
+            ("[contract.spend]\ncap = 0", 10, "a cap of nothing forbids every call", "cap = 1.00"),
             ('[contract.retry]\nmax_total = "2m"', 10, "beyond contract.deadline", "after 60 s"),
             ("[contract.spend]\ndurable = true", 9, "has no cap", "cap = 1.00"),
             ('[contract.spend]\ncap = 1\ntimezone = "Europe/Berln"', 11, "no time zone", 'mean "Europe/Berlin"?'),

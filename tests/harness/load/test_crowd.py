@@ -10,7 +10,7 @@ def test_where_nothing_is_masked_nobody_says_anything_of_themselves() -> None:
     Without a claim users ask what they always ask.
     """
     assert [] == gathered(None, 20, 0)
-    assert [] == gathered(Pii(("email",), locales=("xx_XX",)), 20, 0)
+    assert [] == gathered(Pii(("ssn",), locales=("de_DE",)), 20, 0)
     assert PLAIN == Crowd().says(3, 7)
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 from programs import Notebook, alive, end, events, interpreters, pid_in, python, request, text_of, until, worker
@@ -226,15 +225,38 @@ class TestUnsharedImports:
             ("reads_settings", "sk-of-this-target same"),
             ("needs_settings", "sk-of-this-target"),
             ("starts_threads", "same"),
+            ("starts_processes", "same"),
             ("opens_sockets", "same"),
+            ("opens_files", "the first line"),
+            ("makes_locks", "same"),
         ],
     )
     async def test_each_target_imports_for_itself(self, name: str, text: str) -> None:
         """
-        An import that reads the target's settings, starts a thread or opens a selector happens in each target anew.
+        An import that reads the target's settings, or has what two processes would use together, happens in each anew.
         """
-        async with python(f"{name}:say", **PER_TARGET) as target:
-            assert text_of(await events(target)) == text
+        async with worker(f"{name}:say", **PER_TARGET) as make:
+            for _ in range(2):
+                target = make(Notebook())
+                await target.start({"primary.key": "sk-of-this-target"})
+                assert text_of(await events(target)) == text
+                await target.stop()
+
+    async def test_an_import_from_the_targets_own_folder_is_made_there(self) -> None:
+        """
+        Where each target has a folder of its own to be in, what is imported is imported in it.
+        """
+        async with python("callables:plain", cwd="{workdir}") as target:
+            assert text_of(await events(target)) == "hello False"
+            assert not target._worker.last
+
+    async def test_an_import_that_does_not_end_is_given_up(self) -> None:
+        """
+        What waits for ever while it is imported is a target that does not start.
+        """
+        with pytest.raises(TargetFailed, match=r"not born within 0\.5 s"):
+            async with python("never_imported:say", within=0.5):
+                pass
 
     async def test_a_setting_that_is_the_same_for_all_is_no_reason(self) -> None:
         """
@@ -258,41 +280,6 @@ class TestUnsharedImports:
         with pytest.raises(TargetFailed, match="no/such/python"):
             async with python("callables:plain", interpreter="no/such/python"):
                 pass
-
-
-class TestLateImports:
-    async def told(self, module: str, **start: Any) -> list[str]:
-        """What three targets of one worker say, one after the other, whose calls import a module."""
-        found = []
-        async with worker("callables:imports_late", **start) as make:
-            for _ in range(3):
-                target = make(Notebook())
-                await target.start({"primary.key": "k1"})
-                found.append(text_of(await events(target, module)))
-                await target.stop()
-        return found
-
-    async def test_what_a_call_imports_is_shared_by_those_who_come(self) -> None:
-        """
-        The first target's call has imported it for the second one.
-        """
-        assert await self.told("imported_late") == ["same", "forked", "forked"]
-
-    @pytest.mark.parametrize(
-        ("module", "text"),
-        [
-            ("reads_settings", "k1 same"),
-            ("reads_what_was_made", "by the target same"),
-            ("starts_threads", "same"),
-            ("opens_sockets", "same"),
-            ("starts_processes", "same"),
-        ],
-    )
-    async def test_what_cannot_be_shared_is_imported_by_each(self, module: str, text: str) -> None:
-        """
-        Nobody is given a thread, a socket, a process or a setting of another, and nobody's work ends for it.
-        """
-        assert await self.told(module, **PER_TARGET) == [text] * 3
 
 
 class TestEnd:

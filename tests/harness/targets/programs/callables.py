@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import importlib
 import logging
 import os
 import sys
@@ -171,11 +170,6 @@ def detaches(prompt):
 
 def threads(prompt):
     return str(threading.active_count())
-
-
-def imports_late(prompt):
-    os.environ["MADE"] = "by the target"
-    return importlib.import_module(prompt).say(prompt)
 
 
 def has_last_words(prompt):
