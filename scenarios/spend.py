@@ -18,12 +18,15 @@ from ..fakes.faults.stream import NoUsage
 from ..fakes.server import FakeServer
 from ..fakes.weather import always, first
 from ..harness.checks.spending import accounts_truly, refused_unsent, within_cap, within_own_cap, worst_case_fits
+from ..harness.history import Call
 from ..harness.scenario import MUST, SHOULD, Case, scenario
 from ..harness.spending import SHORTEST, Spending, prose
 from ..harness.stage import Stage, expect
 
 COST = "OWASP Top 10 for LLM applications, LLM10:2025 unbounded consumption"
 CAP = "spend.cap"
+SHORT_CALLS, NEARLY = 100, 0.8
+"""Short answers before the cap at most, and of the dearest call what is left then: less than it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +159,7 @@ async def output_inflation(stage: Stage) -> None:
     Whoever expects the next answer to cost what the last ones did lets one more pass. A bound on the output does not.
     """
     spending = of_everybody(stage)
-    await spending.call(spending.longest)
-    await spending.until(left=spending.dearest // 2)
-    usual = [call for _ in range(10) for call in await spending.call(max(SHORTEST, spending.longest // 50))]
+    usual = await _nearly_spent(spending)
     for _ in range(3):
         await spending.call(spending.longest)
     await spending.until_refused()
@@ -171,11 +172,24 @@ async def estimates_first(stage: Stage) -> None:
     spending = of_everybody(stage)
     if stage.contract.claims("spend.post_paid"):
         stage.does_not_apply("the call that crosses the cap is still made, as the contract says")
-    await spending.call(spending.longest)
-    await spending.until(left=spending.dearest // 2)
+    await _nearly_spent(spending)
     stage.answer()
     last = [await stage.call(max_tokens=spending.longest) for _ in range(3)]
     expect(last).to(worst_case_fits, prices=prices(stage), allow_none=True)
+
+
+async def _nearly_spent(spending: Spending) -> list[Call]:
+    """Spend what a cap is about to be crossed after, the last of it on short answers: whoever goes by them is misled.
+
+    Returns the calls with short answers.
+    """
+    await spending.call(spending.longest)
+    dearest = spending.dearest
+    await spending.until(left=2 * dearest)
+    usual: list[Call] = []
+    while len(usual) < SHORT_CALLS and not spending.refused and spending.cap - spending.spent > NEARLY * dearest:
+        usual += await spending.call(max(SHORTEST, spending.longest // 50), crowd=5)
+    return usual
 
 
 @scenario("spend.restart", MUST, needs="spend.durable", heals=False, seconds=10, source=COST)

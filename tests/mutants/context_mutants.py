@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mutant import Mutant, chain, client, context, entry, retry
+from mutant import Mutant, chain, client, context, retry
+
+SENT = 'self._speech.request({"model": self._provider.model, **request})'
+UNBOUNDED = '**{{name: value for name, value in request.items() if name != "max_tokens" or not {}}}'
 
 MUTANTS = (
     Mutant(
@@ -49,20 +52,12 @@ MUTANTS = (
     ),
     Mutant(
         "an answer may be as long as it likes",
-        (
-            entry("max_tokens or 1024", "max_tokens"),
-            context('int(request["max_tokens"])', "1024"),
-        ),
+        (client(SENT, SENT.replace("**request", UNBOUNDED.format("True"))),),
         ("context.max-tokens-set",),
     ),
     Mutant(
         "a streamed answer may be as long as it likes",
-        (
-            client(
-                'request = {**request, "stream": True',
-                'request = {**{name: value for name, value in request.items() if name != "max_tokens"}, "stream": True',
-            ),
-        ),
+        (client(SENT, SENT.replace("**request", UNBOUNDED.format('request.get("stream")'))),),
         ("context.max-tokens-set",),
     ),
 )

@@ -78,7 +78,7 @@ MUTANTS = (
             chain(SHARE, "/ max(1, len(self._links) - place)"),
         ),
         ("degrade.no-ping-pong",),
-        ("retry.*", "timeout.*", "degrade.*", "context.*"),
+        ("retry.*", "timeout.*", "degrade.*", "context.*", "content.*"),
     ),
     Mutant(
         "when the fallback has failed the first is asked once more",
@@ -87,7 +87,7 @@ MUTANTS = (
             chain(SHARE, "/ (len(self._links) + 1 - place)"),
         ),
         ("degrade.no-ping-pong",),
-        ("retry.*", "timeout.*", "degrade.*", "context.*"),
+        ("retry.*", "timeout.*", "degrade.*", "context.*", "content.*"),
     ),
     Mutant(
         "what the provider said is quoted to the caller",
@@ -171,12 +171,12 @@ MUTANTS = (
     ),
     Mutant(
         "an answer of the fallback's looks like any other",
-        (chain(SIGNED, '    return {**answer, "model": None}'),),
+        (chain(SIGNED, '    return {**answer, "model": None, "degraded": False}'),),
         ("degrade.marked",),
     ),
     Mutant(
         "a fallback's answer is passed off as the first provider's",
-        (chain(SIGNED, '    return {**answer, "model": "gpt-4o-mini", "provider": "primary"}'),),
+        (chain(SIGNED, '    return {**answer, "model": "gpt-4o-mini", "provider": "primary", "degraded": False}'),),
         ("degrade.marked", "degrade.accounted"),
     ),
     Mutant(

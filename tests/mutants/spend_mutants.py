@@ -5,14 +5,15 @@ from __future__ import annotations
 from mutant import Mutant, client, entry, ledger, models
 
 NOTHING_SET_ASIDE = ledger("            self._book(day, payers, worst)\n", "            worst = 0\n")
+NOBODY_WAITS = client("        await self._limiter.turn(request)\n", "")
 LATER = ("spend.streams", "spend.retries", "spend.restart", "spend.estimates-first")
 
 MUTANTS = (
     Mutant(
         "the budget is looked at and nothing is set aside",
-        (NOTHING_SET_ASIDE,),
+        (NOTHING_SET_ASIDE, NOBODY_WAITS),
         ("spend.concurrent",),
-        LATER,
+        (*LATER, "quota.*"),
     ),
     Mutant(
         "the budget is looked at and never refuses",

@@ -132,7 +132,7 @@ MUTANTS = (
             EARLY_END_IS_AN_END,
         ),
         ("stream.tool-call-cut",),
-        ("stream.*", "content.*", "timeout.stream-stall"),
+        ("stream.*", "content.*", "timeout.stream-stall", "degrade.midstream"),
     ),
     Mutant(
         "an empty answer is filled with something polite",
