@@ -18,7 +18,10 @@ MUTANTS = (
     ),
     Mutant(
         "tokens are counted and requests are not",
-        (limiter("            self._requests.take(1)\n", ""),),
+        (
+            limiter("            self._requests.take(1)\n", ""),
+            client("                self._limiter.learn(response.headers)\n", ""),
+        ),
         ("quota.under-rpm",),
         ("quota.adapts",),
     ),
