@@ -109,11 +109,14 @@ class Spending:
                 return
             await self.call(tokens, crowd=self._crowd(room, 1))
 
-    async def until_refused(self, *, crowd: int = 1) -> None:
-        """Call until a call stays off the wire, or it is plain that nothing stops them; near the cap in such crowds."""
+    async def until_refused(self, *, crowd: int = 1, estimated: float = 0.0) -> None:
+        """Call until a call stays off the wire, or it is plain that nothing stops them; near the cap in such crowds.
+
+        It is plain beyond the cap and what is allowed besides: `estimated` is by how much of the cap one may be wrong.
+        """
         spend = self.stage.contract.spend
-        promised = 0 if spend is None else spend.overshoot or 0
-        while self._worth_another and self.spent <= self.cap + promised + BEYOND * crowd * self.dearest:
+        most = self.cap * (1 + estimated) + (0 if spend is None else spend.overshoot or 0)
+        while self._worth_another and self.spent <= most + BEYOND * crowd * self.dearest:
             await self.call(self.longest, crowd=self._crowd(self.cap - self.spent, crowd))
 
     @property

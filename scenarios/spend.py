@@ -102,7 +102,7 @@ async def streams(stage: Stage, how: Streams) -> None:
     if how.leaving:
         spending.call_fields["leave_after_chunks"] = 60
     spending.answer_fields["pace"] = Pace(between=0.003 if how.leaving else 0.0)
-    await spending.until_refused(crowd=5)
+    await spending.until_refused(crowd=5, estimated=how.estimated)
     expect(stage.history).to(within_cap, at_once=True, estimated=how.estimated, tried=0.5)
 
 
