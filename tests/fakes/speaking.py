@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from languages import LANGUAGES, Language
 
@@ -136,6 +137,10 @@ class Provider:
         return Spoken(ask, tuple(ops))
 
 
+LOOPS: WeakKeyDictionary[FakeServer, asyncio.AbstractEventLoop] = WeakKeyDictionary()
+"""Where each fake serves."""
+
+
 @contextmanager
 def serving(fake: Fake | None = None, answer: Answer = QUICK) -> Iterator[FakeServer]:
     """A fake that serves from a thread of its own, for clients that block."""
@@ -144,6 +149,7 @@ def serving(fake: Fake | None = None, answer: Answer = QUICK) -> Iterator[FakeSe
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
+    LOOPS[server] = loop
     try:
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(5)
         yield server
@@ -159,6 +165,8 @@ def billed(server: FakeServer, number: int = -1) -> Exchange:
     exchange = server.journal[number]
     for _ in range(5000):
         if exchange.ended:
+            # The books are closed in the step that ends it; the next one of that loop comes after.
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), LOOPS[server]).result(5)
             return exchange
         time.sleep(0.001)
     raise AssertionError(f"{exchange.id} never ended")
