@@ -10,7 +10,7 @@ import openai.resources.chat.completions  # noqa: F401
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 from openai.types.chat import ChatCompletionMessageParam
 
-DefaultAsyncHttpxClient()
+DefaultAsyncHttpxClient(trust_env=False)
 """Made for what it imports, as the two modules above are: the first call of every scenario would do it anew."""
 
 _clients: list[AsyncOpenAI] = []

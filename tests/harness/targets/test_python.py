@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from programs import Notebook, alive, end, events, interpreters, pid_in, python, request, text_of, until, worker
 
 from brownout.harness.protocol import ChunkEvent, Done, Error, Usage
+from brownout.harness.target_file import read
 from brownout.harness.targets import TargetFailed
+from brownout.scenarios import targets
 
 PER_TARGET = {"env": {"KEY": "{primary.key}", "LEVEL": "debug"}}
 WORKDIR = {"env": {"WORKDIR": "{workdir}"}}
@@ -280,6 +284,20 @@ class TestUnsharedImports:
         with pytest.raises(TargetFailed, match="no/such/python"):
             async with python("callables:plain", interpreter="no/such/python"):
                 pass
+
+
+class TestShippedTargets:
+    @pytest.mark.parametrize("name", ["openai-sdk", "anthropic-sdk", "naive", "reference"])
+    def test_what_ships_is_imported_once(self, name: str) -> None:
+        """
+        No ready-made target makes each of its forks import it anew.
+        """
+        file = read(Path(targets.__file__).with_name(f"{name}.toml"))
+        assert file.call.python is not None
+        asked = f"why_unshared({set(file.start.env)!r}, lambda: find({file.call.python.callable!r}))"
+        program = f"from brownout.harness.targets.sharing import *; print({asked})"
+
+        assert subprocess.check_output([sys.executable, "-c", program], text=True) == "None\n"  # noqa: S603  # ours
 
 
 class TestEnd:
