@@ -176,7 +176,7 @@ def mostly_answered(calls: list[Call], *, history: History, share: float) -> Ite
     """Of all callers at least this share has the whole answer."""
     lost = [call for call in calls if not is_whole(call, history)]
     if len(calls) - len(lost) < share * len(calls):
-        if any(about_money(call) for call in lost):
+        if sum(not about_money(call) for call in lost) <= (1 - share) * len(calls):
             raise NothingToJudge("calls were refused for want of money: the cap is too small for so many at once")
         saw = f"{len(calls) - len(lost)} of {len(calls)} calls answered"
         yield Violation(saw, f"at least {share:.0%}", tuple(call.id for call in lost[:10]))

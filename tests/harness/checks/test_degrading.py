@@ -359,6 +359,20 @@ class TestMostlyAnswered:
 
         assert ("8 of 10 calls answered", ("c0", "c1")) == (found.saw, found.evidence)
 
+    def test_a_refusal_for_want_of_money_is_no_outage(self) -> None:
+        """
+        Who keeps a cap is not accused of it; whoever loses too many besides is.
+        """
+        poor = [call(f"c{number}", text="", error="budget") for number in range(2)]
+        fair = [call(f"c{number}") for number in range(4, 10)]
+        lost = [call(f"c{number}", text="", error="provider") for number in range(2, 4)]
+        kept = history(*poor, *fair, exchange("x1"))
+
+        with pytest.raises(NothingToJudge, match="want of money"):
+            list(mostly_answered(kept.calls, history=kept, share=0.9))
+        judged = history(*poor, *lost, *fair, exchange("x1"))
+        assert len(list(mostly_answered(judged.calls, history=judged, share=0.9))) == 1
+
     def test_the_share_itself_keeps_the_promise(self) -> None:
         """
         Nine of ten are nine of ten.
