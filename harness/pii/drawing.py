@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
-from typing import Any
+from typing import Any, get_args
 
+from ..contract import Locale
 from . import checksums
 
-LOCALES = ("en_US", "en_GB", "de_DE", "fr_FR", "ja_JP")
+LOCALES: tuple[Locale, ...] = get_args(Locale)
 PHONES = {
     "en_US": re.compile(r"(\+1-|001-)?\(?[2-9]\d\d\)?[-. ]?[2-9](?!11)\d\d[-.]?\d{4}"),
     "en_GB": re.compile(r"(\+44 ?|\+44\(0\)|0|\(0)[1-9][\d() ]{8,12}"),
