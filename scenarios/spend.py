@@ -179,9 +179,9 @@ async def estimates_first(stage: Stage) -> None:
 
 
 async def _nearly_spent(spending: Spending) -> list[Call]:
-    """Spend what a cap is about to be crossed after, the last of it on short answers: whoever goes by them is misled.
+    """Come so near the cap that one dear call crosses it, the last steps with short answers; these calls.
 
-    Returns the calls with short answers.
+    Whoever expects the next answer to be like the last ones is misled.
     """
     await spending.call(spending.longest)
     dearest = spending.dearest

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 FILE_TYPES = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom, io.FileIO)
+"""What Python's open files are made of."""
 FILES = 4
 """What a fork is given: its lifeline, its conversation, its standard output and its standard error."""
 

@@ -190,6 +190,27 @@ class TestRun:
         assert ["seed", "verdict", "report"] == last_lines(result)
         assert "mine.retries" in summary.read_text()
 
+    def test_a_summary_that_cannot_be_written_changes_no_verdict(self) -> None:
+        """
+        The annotations, the verdict and the exit code are those of the run.
+        """
+        result = brownout("run", "mine.fair", "--format", "github", GITHUB_STEP_SUMMARY="/no/such/place")
+
+        assert result.exit_code == 0
+        assert "the step summary cannot be written" in result.stderr
+        assert ["seed", "verdict", "report"] == last_lines(result)
+
+    def test_a_place_that_is_a_file_is_refused(self) -> None:
+        """
+        Where no report can be written nothing is run.
+        """
+        Path("taken").write_text("")
+
+        result = brownout("run", "mine.fair", "--report-dir", "taken")
+
+        assert result.exit_code == 2
+        assert "taken is no folder to write to" in result.stderr
+
     def test_verbose_names_every_case(self) -> None:
         """
         With -v every case is named, the ones that pass too.
