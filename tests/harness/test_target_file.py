@@ -260,6 +260,7 @@ class TestErrors:
             ('[contract.stream]\nidle_timeout = "2m"', 10, "beyond contract.deadline", "after 60 s"),
             ("[contract.keys]\nsecond = true", 10, "no provider has one", "keys = 2"),
             ("[contract.access]", 9, "no caller is known", "unauthorized"),
+            ('[contract.pii]\ntypes = ["email"]\nlocales = ["en-US"]', 11, '"en-US"', 'mean "en_US"?'),
             ('[contract.pii]\ntypes = ["email"]\nrecall = { nam = 0.9 }', 11, 'unknown key "nam"', 'mean "name"?'),
             ("[contract.pii]", 9, '[contract.pii] has no "types"', "types is a list"),
             ('[providers.secondary]\ndialect = "anthropc"\nmodel = "m"', 10, "no dialect", "known here"),
