@@ -45,7 +45,7 @@ class Gate:
             self._hole = [_bound(self.port)]
             self._hole[0].listen(0)
         if server is not None:
-            server.close()
+            await _close(server)
         for one in hole:
             one.close()
         if state == "blackhole":
@@ -60,6 +60,15 @@ class Gate:
         """Give the port up."""
         await self.enter("refuse")
         self._holder.close()
+
+
+async def _close(server: asyncio.Server) -> None:
+    """End a listener, but no connection that it has accepted."""
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening)
+    # asyncio makes a transport of what it accepted a turn later; of a closed server's, one that nobody ever closes.
+    await asyncio.sleep(0)
+    server.close()
 
 
 def _free(port: int) -> int:

@@ -76,6 +76,7 @@ class FakeServer(Responder):
             if gate is not None:
                 await gate.close()
         await asyncio.gather(*self._meetings)
+        await asyncio.sleep(0)  # whoever was accepted in the last moment is told to us in this turn of the loop
         for connection in list(self.connections):
             connection.stop()
         while self.connections:
@@ -112,10 +113,6 @@ class FakeServer(Responder):
         connection.arrival.accepted = self.elapsed()
         self.arrivals.append(connection.arrival)
         self.connections.add(connection)
-        if self._gate is None:
-            # Accepted in the very moment in which the fake stopped.
-            connection.stop()
-            return
         for number, _ in self._doors("reset"):
             if self.weather.strikes(number, self.fake.name):
                 connection.arrival.door = "reset"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -295,6 +297,24 @@ class TestChange:
                 return await knock(server.port)
 
         assert "accepted" == run(change())
+
+    @pytest.mark.parametrize("turns", range(5))
+    def test_who_comes_as_the_fake_stops_is_turned_away(self, run: Run, turns: int) -> None:
+        """
+        A connection that is accepted in the last turns of the loop is closed when the fake has stopped.
+        """
+
+        async def come() -> None:
+            async with serving() as server:
+                with socket.create_connection(("127.0.0.1", server.port)) as client:
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    await server.stop()
+                    client.setblocking(False)
+                    with contextlib.suppress(ConnectionResetError):
+                        assert b"" == client.recv(1)
+
+        run(come())
 
     def test_a_fake_may_stop_before_it_starts_and_twice(self, run: Run) -> None:
         """
