@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio._backends._asyncio  # noqa: F401  # httpx imports both at the first call, which would wait for them
+import httpcore  # noqa: F401
 import httpx
 
 from . import answers
