@@ -32,6 +32,7 @@ def run(main: Coroutine[Any, Any, Returned]) -> Returned:
     if before is signal.default_int_handler:  # whoever has another, or ignores it, has a reason
         signal.signal(signal.SIGINT, interruption.pressed)
     usual = gc.get_threshold()
+    gc.freeze()  # the modules, which stay
     gc.set_threshold(SELDOM)
     try:
         with asyncio.Runner(loop_factory=_factory()) as runner:
@@ -40,6 +41,7 @@ def run(main: Coroutine[Any, Any, Returned]) -> Returned:
         raise KeyboardInterrupt from None
     finally:
         gc.set_threshold(*usual)
+        gc.unfreeze()
         signal.signal(signal.SIGINT, before)
 
 

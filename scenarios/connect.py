@@ -22,8 +22,8 @@ SEQUENTIAL = 50
 SHARED = 5
 """Connections that so many calls, one after the other, need at most."""
 AT_ONCE, ROUNDS = 10, 20
-APART = 0.1
-"""Seconds from one faulty call to the next where a breaker must have no reason to open."""
+APART, COMPANY = 0.2, 0.06
+"""Seconds from one faulty call to the next where a breaker must have no reason to open, and from one fair one."""
 SPARE = 2
 """Connections that a pool may keep for each caller that there was at once."""
 PATIENCE = 5.0
@@ -67,7 +67,7 @@ async def connections_do_not_leak(stage: Stage, case: tuple[tuple[Fault, ...], b
     if stage.contract.breaker is None:
         calls = [call for _ in range(ROUNDS) for call in await stage.calls(AT_ONCE, stream=stream, patience=PATIENCE)]
     else:
-        async with company(stage) as apart:
+        async with company(stage, every=COMPANY) as apart:
             count, every = ROUNDS * AT_ONCE, APART * apart
             calls = await stage.calls(count, every=every, stream=stream, patience=PATIENCE)
         # On a machine that stands still it opens all the same, rightly.

@@ -15,8 +15,6 @@ from .alarms import NEVER, SECOND, Alarm, Alarms
 from .library import RATE_ONE, Attached, library
 
 LEAST_RATE, MOST_RATE = 1.0, 1000.0
-HELD_BACK = 0.2
-"""Target seconds from which on a leap is looked at twice: a small piece may be held back for 40 ms."""
 BLOCK_NAME = "memfd:brownout-clock"
 
 
@@ -77,15 +75,6 @@ class WarpClock:
     def runs(self) -> int | None:
         """How often the target's processes have run so far; None unless all are at rest, and there are any."""
         return self._library.runs(self._address, self.keeper) if self._open else None
-
-    def under_way(self, *, ahead: float = 0.0) -> bool | None:
-        """Whether anything is under way between two sockets; None where the kernel does not say.
-
-        What is held back on its way from or to one of the ports is looked for where time is to leap far `ahead`.
-        """
-        # In this order: a piece that is let go between the two looks is a packet at the second one, or has arrived.
-        held = self._library.pieces_wait(self.ports) if ahead > HELD_BACK else False
-        return self._library.packets_wait() if held is False else held
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -24,7 +24,7 @@ BEHIND = r"(?![0-9a-z])"
 LEAST_BASE64 = 9
 """Characters of base64 that no text has by chance."""
 # What a folded text must have to hold a value that is written with escapes, in other letters, or encoded.
-ESCAPED = re.compile(r"[\\%]")
+ESCAPED = re.compile(BEFORE_ESCAPED + "[0-9a-z]")
 NO_ASCII = re.compile(r"[^\x00-\x7f]|[\\%]")
 BASE64 = re.compile(rf"(?:[0-9a-z+/_-]|%2[bf]){{{LEAST_BASE64}}}")
 
