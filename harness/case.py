@@ -101,11 +101,11 @@ def _forget_keys(call: Call, rig: Rig) -> None:
     """A target may tell its callers a key, and in pieces too: what is kept of it is the fingerprint."""
     for name in ("text", "message", "finish", "model", "provider", "tool_calls"):
         setattr(call, name, rig.without_keys(getattr(call, name)))
-    chunks = [Chunk(chunk.at, rig.mask.deep(chunk.text)) for chunk in call.chunks]
-    said = "".join(chunk.text for chunk in chunks)
+    said = "".join(chunk.text for chunk in call.chunks)
     if (masked := rig.mask.deep(said)) != said:
-        chunks = [Chunk(chunks[0].at, masked)]
-    call.chunks = chunks
+        chunks = [Chunk(chunk.at, rig.mask.deep(chunk.text)) for chunk in call.chunks]
+        cut = masked != "".join(chunk.text for chunk in chunks)
+        call.chunks = [Chunk(chunks[0].at, masked)] if cut else chunks
 
 
 def _heading(slip: Slip, rig: Rig) -> Heading:

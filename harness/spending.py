@@ -29,7 +29,7 @@ PROMPT_TOKENS = 40
 """What a short prompt takes at most."""
 SETTLING = 0.005
 """Seconds between looks at exchanges that are not over."""
-WORD = "answer-" * 40  # Long words are few pieces, and no tokenizer takes them for fewer tokens than the fakes do.
+WORD = "answer-" * 120  # Long words are few pieces, and no tokenizer takes them for fewer tokens than the fakes do.
 WORD_TOKENS = len(WORD + " ") // 4
 
 

@@ -83,7 +83,7 @@ async def concurrent(stage: Stage) -> None:
     cases={
         "with-usage": Case(Streams(), needs="stream", streamed=True),
         "without-usage": Case(Streams(NoUsage(), estimated=0.1), needs="stream", streamed=True),
-        "cut-short": Case(Streams(Cut(chunks=200, how="reset"), 3, estimated=0.1), needs="stream", streamed=True),
+        "cut-short": Case(Streams(Cut(chunks=66, how="reset"), 3, estimated=0.1), needs="stream", streamed=True),
         "cancelled": Case(Streams(leaving=True, estimated=0.25), needs="stream", streamed=True),
     },
     seconds=10,
@@ -100,8 +100,8 @@ async def streams(stage: Stage, how: Streams) -> None:
     if how.fault is not None and (not isinstance(how.fault, NoUsage) or _asks_for_usage(stage)):
         await stage.weather(always(how.fault, every=how.every))
     if how.leaving:
-        spending.call_fields["leave_after_chunks"] = 60
-    spending.answer_fields["pace"] = Pace(between=0.003 if how.leaving else 0.0)
+        spending.call_fields["leave_after_chunks"] = 20
+    spending.answer_fields["pace"] = Pace(between=0.01 if how.leaving else 0.0)
     await spending.until_refused(crowd=5, estimated=how.estimated)
     expect(stage.history).to(within_cap, at_once=True, estimated=how.estimated, tried=0.5)
 
