@@ -1,8 +1,9 @@
 """Plants every defect in the reference integration and sees which rows catch it: `nox -s mutants`.
 
 A mutant is killed when each row it names fails. A `must` row that fails and is neither named nor touched is a false
-accusation, and as bad as a survivor. What is run against a mutant: the rows that it names, those that it touches, and
-one case of half the other `must` rows that are over in a few seconds, for each mutant others; `--all` runs every row.
+accusation, and as bad as a survivor. What is run against a mutant: the rows that it names, and one case of half the
+`must` rows that it has nothing to do with and that are over in a few seconds, for each mutant others; `--all` runs
+every row.
 """
 
 from __future__ import annotations
@@ -60,12 +61,12 @@ class Caught:
     def accused(self) -> list[str]:
         """The unrelated `must` rows that failed."""
         levels = {row.id: row.level for row in scenario.load().values()}
-        related = (*self.mutant.killed_by, *self.mutant.touches, "control.alive-after")
-        return sorted(
-            row
-            for row in self.failed
-            if levels[row] is MUST and not any(fnmatchcase(row, pattern) for pattern in related)
-        )
+        return sorted(row for row in self.failed if levels[row] is MUST and not related(self.mutant, row))
+
+
+def related(mutant: Mutant, row: str) -> bool:
+    """Whether a defect may well make a row fail."""
+    return any(fnmatchcase(row, pattern) for pattern in (*mutant.killed_by, *mutant.touches, "control.alive-after"))
 
 
 def plant(mutant: Mutant, folder: Path) -> TargetFile:
@@ -114,12 +115,11 @@ def with_chain(file: TargetFile, package: Path, count: int) -> TargetFile:
 
 def chosen(mutant: Mutant, *, every: bool) -> tuple[Scenario, ...]:
     """The rows that are run against a mutant, and with which cases."""
-    wanted = (*mutant.killed_by, *(pattern for pattern in mutant.touches if pattern != "*"), "control.*")
     found, random = [], Random(mutant.name)
     for row in scenario.load().values():
-        if every or any(fnmatchcase(row.id, pattern) for pattern in wanted):
+        if every or row.id in mutant.killed_by or row.family == "control":
             found.append(row)
-        elif row.level is MUST and row.seconds <= QUICK and random.random() < SHARE:
+        elif row.level is MUST and row.seconds <= QUICK and not related(mutant, row.id) and random.random() < SHARE:
             cases = random.sample(sorted(row.cases.items()), min(1, len(row.cases)))
             found.append(changed(row, cases=dict(cases)))
     return tuple(found)
