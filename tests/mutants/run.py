@@ -2,8 +2,7 @@
 
 A mutant is killed when each row it names fails. A `must` row that fails and is neither named nor touched is a false
 accusation, and as bad as a survivor. What is run against a mutant: the rows that it names, and one case of half the
-`must` rows that it has nothing to do with and that are over in a few seconds, for each mutant others; `--all` runs
-every row.
+other `must` rows that are over in a few seconds, for each mutant others; `--all` runs every row.
 """
 
 from __future__ import annotations
@@ -119,7 +118,7 @@ def chosen(mutant: Mutant, *, every: bool) -> tuple[Scenario, ...]:
     for row in scenario.load().values():
         if every or row.id in mutant.killed_by or row.family == "control":
             found.append(row)
-        elif row.level is MUST and row.seconds <= QUICK and not related(mutant, row.id) and random.random() < SHARE:
+        elif row.level is MUST and row.seconds <= QUICK and random.random() < SHARE:
             cases = random.sample(sorted(row.cases.items()), min(1, len(row.cases)))
             found.append(changed(row, cases=dict(cases)))
     return tuple(found)
