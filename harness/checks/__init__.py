@@ -9,6 +9,7 @@ decides nothing: nothing to judge is `NothingToJudge`, and that is inconclusive.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, TypeVar
@@ -88,6 +89,7 @@ def requirement(check: Check) -> str:
     return " ".join((check.__doc__ or "").strip().partition("\n\n")[0].split())
 
 
+@cache
 def load() -> dict[str, Check]:
     """Every check there is, by name."""
     for module in iter_modules(__path__):
