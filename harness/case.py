@@ -36,6 +36,8 @@ class Finished:
     shaky: bool = False
     trial: Trial | None = None
     """How it was judged, where it was run."""
+    over: bool = False
+    """Whether its target has ended with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ async def play(slip: Slip, rig: Rig) -> Finished:
     heading.rate = max(1.0, round(heading.seconds / heading.wall_seconds, 2)) if rig.pace.leaps else rig.clock.rate
     history.exchanges = rig.exchanges()[exchanges:]
     # What the target computes is its own affair, as long as nothing magnifies it.
-    magnified = (rig.clock.rate - 1) * (rig.busy_seconds() - busy)
+    magnified = (rig.clock.rate - 1) * max(0.0, rig.busy_seconds() - busy)
     noise = metronome.noise()
     heading.noise = noise.worst + magnified / max(1, len(history.exchanges))
     history.logs = rig.logs[logs:]
@@ -94,7 +96,7 @@ async def play(slip: Slip, rig: Rig) -> Finished:
     trial = Trial(rig.pace, judgement, needed, late, min(magnified, lag(history)), heading.noise)
     stalled = heading.noise > checks.STALL and judgement.verdict is Verdict.INCONCLUSIVE
     result = case_result(history, judgement, slip.repeat, str(path))
-    return Finished(slip.scenario, result, judgement.shaky or stalled, trial)
+    return Finished(slip.scenario, result, judgement.shaky or stalled, trial, stage.over)
 
 
 def _forget_keys(call: Call, rig: Rig) -> None:

@@ -291,7 +291,8 @@ class Engine:
         finished = [await play(slip, rig)]
         self._presented = rig.target.presented
         await rig.fair()
-        if self._after is not None and slip.scenario.id != ANSWERS and slip.scenario.heals:
+        heals = slip.scenario.id != ANSWERS and slip.scenario.heals and not finished[0].over
+        if self._after is not None and heals:
             name = _name(slip.scenario, slip.case)
             repeat = self._plan.repeat(slip.scenario.id, self._after.id, case=slip.case)
             finished.append(await play(replace(slip, scenario=self._after, case=name, repeat=repeat), rig))

@@ -60,6 +60,8 @@ class Stage:
         self.clock = clock
         self.fresh = fresh
         """Whether nothing that the target remembers outlives the scenario."""
+        self.over = False
+        """Whether the target has ended, and nothing can be asked of it any more."""
         self._target = target
         self._origin = origin
         self.personal: list[Value] = []
@@ -123,10 +125,19 @@ class Stage:
         open_ = {name: sorted(c.arrival.connection for c in fake.connections) for name, fake in self.fakes.items()}
         self.note("connections", open=open_)
 
-    async def hear(self) -> None:
-        """Give the target half a second to write down what it has to, and read it, in its log files too."""
+    async def hear_out(self) -> None:
+        """Give the target half a second to write down what it has to, let it end, and read all that it has written.
+
+        Much is written only then: buffers are, and what is registered for the exit. It is the last that is done with a
+        target, unless one process serves the whole run: that one is read, in its log files too, and goes on.
+        """
         await self.clock.sleep(0.5)
-        self._target.hear()
+        if not self.fresh:
+            self._target.hear()
+            return
+        with self._in_real_time():
+            await self._target.stop()
+        self.over = True
 
     async def kill(self) -> None:
         """End the target as a power cut does: `kill -9`, for it and for everything that it started.

@@ -84,7 +84,7 @@ async def keys_are_not_logged(stage: Stage, case: tuple[Fault | None, bool]) -> 
     if not stage.is_heard:
         stage.does_not_apply("the target was not started here, and what it writes is not seen")
     await _meet(stage, case)
-    await stage.hear()
+    await stage.hear_out()
     expect(stage.history).to(not_logged)
 
 

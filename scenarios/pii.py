@@ -184,7 +184,7 @@ async def logs(stage: Stage, case: tuple[Fault | None, dict[str, Any]]) -> None:
     people = await stage.people(len(LOCALES), *LOCALES)
     await stage.weather(*([always(fault)] if fault is not None else []))
     await _ask(stage, people, **options)
-    await stage.hear()
+    await stage.hear_out()
     expect(stage.history).to(nothing_personal_is_logged)
 
 

@@ -302,7 +302,8 @@ async def converse(function: Any, conversation: socket.socket) -> None:
     talk = Talk(function)
     await talk.loop.connect_accepted_socket(lambda: talk, conversation)
     await talk.over
-    for call, task in list(talk.tasks.items()):
+    for call in list(talk.calls.values()):  # those in threads, too: what they come to is told to nobody
         call.left = True
+    for task in list(talk.tasks.values()):
         task.cancel()
     await asyncio.gather(*talk.tasks.values(), return_exceptions=True)

@@ -27,6 +27,7 @@ class CommandTarget(LineTarget):
         stdin, ops = os.pipe()
         events, stdout = os.pipe()
         pipes = Pipes(stdin=stdin, stdout=stdout)
+        pipes.ends.append(talk.ended)
         await pipes.keep("stderr", home.source("stderr"))
         transport, _ = await loop.connect_write_pipe(asyncio.Protocol, os.fdopen(ops, "wb", 0))
         self._speak(transport, talk)

@@ -53,7 +53,8 @@ class Pipes:
 
     def __init__(self, **theirs: int) -> None:
         self.theirs = theirs
-        self.readers: list[Printed] = []
+        self.ends: list[asyncio.Future[None]] = []
+        """When each has been read to its end."""
 
     async def keep(self, name: str, source: Source) -> None:
         """Read a stream as log lines."""
@@ -61,7 +62,7 @@ class Pipes:
         _, protocol = await asyncio.get_running_loop().connect_read_pipe(
             lambda: Printed(source), os.fdopen(reader, "rb", 0)
         )
-        self.readers.append(protocol)
+        self.ends.append(protocol.ended)
 
     def give_away(self) -> None:
         """Close the ends that are the program's."""
@@ -154,7 +155,7 @@ class Process:
         self._child = child
         self._clock = clock
         self._witness = witness
-        self._readers = pipes.readers
+        self._ends = pipes.ends
         self.stopping = False
         """Whether it is to end."""
         self.life = life
@@ -202,7 +203,7 @@ class Process:
         if not self.life.buried:
             self.life.sweep()
         self.life.close()
-        await self.within(GRACE, *(reader.ended for reader in self._readers))
+        await self.within(GRACE, *self._ends)
 
     async def within(self, seconds: float, *futures: asyncio.Future[Any]) -> bool:
         """Whether they are all done within so many wall seconds."""

@@ -313,6 +313,22 @@ class TestEnd:
 
         assert book.said("stdout") == ["registered for the exit"]
 
+    async def test_a_call_that_fails_only_then_tells_nobody_why(self) -> None:
+        """
+        A thread that is still at a call when all is over prints no more of its error than any other call.
+        """
+        book = Notebook()
+        async with worker("callables:fails_at_the_end") as make:
+            target = make(book)
+            await target.start({})
+            reading = asyncio.ensure_future(events(target))
+            await until(lambda: book.said("stdout"))
+            await target.stop()
+            await reading
+
+        assert any("call c1 failed: ValueError" in line for line in book.said("stderr"))
+        assert not any("a secret: hello" in text for _, text in book.logs)
+
     async def test_what_is_unwritten_is_written(self, tmp_path: Path) -> None:
         """
         A file that the target has not closed holds all that was written to it.

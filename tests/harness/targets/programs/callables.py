@@ -178,3 +178,12 @@ def has_last_words(prompt):
         FILES.append(open("unwritten", "w"))
         FILES[0].write("text that only the file's end writes out")
     return os.getcwd()
+
+
+def fails_at_the_end(prompt):
+    own, over = threading.current_thread(), threading.Event()
+    atexit.register(own.join)
+    atexit.register(over.set)
+    print("waiting", flush=True)
+    over.wait()
+    raise ValueError("a secret: " + prompt)
