@@ -5,14 +5,15 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from msgspec.structs import replace
 
 from ...fakes.duration import seconds as read_seconds
-from ...reports import changes, console, write
+from ...reports import console, write
 from ...reports.results import Results
-from .. import finding, loop
+from .. import finding, loop, settings
 from ..exits import Exit, exit_of
 from ..load import swarm
 from ..load.profile import named
@@ -56,10 +57,10 @@ PORT = click.IntRange(1, 65535)
 @option("--locust", default="", metavar="WORDS", help="More of Locust's own options, in quotes.")
 @option("--seed", type=int, help="Every random choice follows from it.  [default: 0]")
 @option("--fail-on", type=click.Choice(["must", "should"]), help="The weakest level that breaks the gate.")
-@option("--diff", metavar="RESULTS", help="An earlier results.json: say what is fixed since, and newly broken.")
+@excuses.options
 @option("--report-dir", metavar="DIR", help="Where the reports go.  [default: brownout-report]")
 @option("--report", metavar="LIST", callback=several(FORMATS), help="html,junit,md,json  [default: html,junit,json]")
-@option("--format", "shape", type=click.Choice(["text", "json", "github"]), help="What standard output is written as.")
+@option("--format", type=click.Choice(["text", "json", "github"]), help="What standard output is written as.")
 def load(
     target: str | None,
     name: str,
@@ -72,12 +73,9 @@ def load(
     bind: int | None,
     port: int | None,
     locust: str,
-    seed: int | None,
-    fail_on: str | None,
+    update_baseline: bool,
     diff: str | None,
-    report_dir: str | None,
-    report: tuple[write.Format, ...] | None,
-    shape: str | None,
+    **given: Any,
 ) -> None:
     """Load a target with users while its providers fail, and judge the whole run by the same promises.
 
@@ -94,31 +92,30 @@ def load(
         swarm.join(port or swarm.PORT, shlex.split(locust))
     found = finding.find(target, Path.cwd())
     file = found.read()
-    told = file.run
+    told = excuses.named(settings.overlaid(file.run, given), update=update_baseline)
+    held = excuses.held(told, diff, update=update_baseline)
     plan = Plan(
         replace(file, version=version_of(file)),
         found.name,
         profile,
-        told.seed if seed is None else seed,
+        told.seed,
         (workers or 1) if master else processes,
         (bind or swarm.PORT) if master else None,
         tuple(shlex.split(locust)),
-        Level(fail_on or told.fail_on),
-        Path(report_dir or told.report_dir),
+        Level(told.fail_on),
+        Path(told.report_dir),
+        settings.words(told, file.run, "fail_on", "baseline"),
     )
-    before = excuses.earlier(Path(diff)) if diff else None
     if plan.master is not None:
         again = f"brownout load --worker --master-port {plan.master}"
         click.echo(f"the users come when {plan.processes} times this has been started: {again}", err=True)
     results, interrupted = performed(plan)
-    if before is not None:
-        results = replace(results, since=changes.since(before, results))
-    written = write.files(results, plan.report_dir, tuple(dict.fromkeys(("json", *(report or told.report)))))
-    shape = shape or told.format
-    if shape == "json":
+    results = held.against(results)
+    written = write.files(results, plan.report_dir, tuple(dict.fromkeys(("json", *told.report))))
+    if told.format == "json":
         click.echo(written["json"].read_text("utf-8"), nl=False)
     else:
-        if shape == "github":
+        if told.format == "github":
             output.annotate(results)
         output.say(results, next(written[kind] for kind in ("html", "md", "json") if kind in written))
     sys.exit(Exit.INTERRUPTED if interrupted else exit_of(results.gate))

@@ -13,7 +13,7 @@ import click
 from msgspec.structs import replace
 
 from ...fakes.conversion import BrokenFile
-from ...reports import changes, console, repeats, write
+from ...reports import console, repeats, write
 from ...reports.results import Results
 from .. import finding, loop, settings
 from ..account import not_applicable
@@ -27,8 +27,6 @@ from ..target_file import Run, TargetFile, Version
 from ..warping import why_real
 from . import excuses, output
 from .options import FORMATS, option, several
-
-BASELINE = "brownout-baseline.toml"
 
 
 @click.command()
@@ -49,9 +47,7 @@ BASELINE = "brownout-baseline.toml"
     help="Make target time run so fast, not leap.",
 )
 @option("--scenarios", multiple=True, metavar="PATH", help="A module or folder with rows of your own.")
-@option("--baseline", metavar="FILE", help="Known failures, which do not break the gate.")
-@option("--update-baseline", is_flag=True, help="Write the failures of this run into the baseline.")
-@option("--diff", metavar="RESULTS", help="An earlier results.json: say what is fixed since, and newly broken.")
+@excuses.options
 @option("--report-dir", metavar="DIR", help="Where the reports go.  [default: brownout-report]")
 @option("--report", metavar="LIST", callback=several(FORMATS), help="html,junit,md,json  [default: html,junit,json]")
 @option("--format", type=click.Choice(["text", "json", "github"]), help="What standard output is written as.")
@@ -75,13 +71,10 @@ def run(
     What is not said here is read from BROWNOUT_* variables (BROWNOUT_SEED), then from [run] in the target's file.
     """
     found, file, rows, patterns = chosen(target, select, given["scenarios"])
-    told = settings.overlaid(file.run, {**given, "select": patterns})
+    told = excuses.named(settings.overlaid(file.run, {**given, "select": patterns}), update=update_baseline)
     if told.clock == "warp" and (why := why_real(file)):
         raise click.UsageError(f"--clock warp: there is no target time here: {why}")
-    if update_baseline and told.baseline is None:
-        told = replace(told, baseline=BASELINE)
-    known = excuses.read(Path(told.baseline), missing_is_empty=update_baseline) if told.baseline else None
-    before = excuses.earlier(Path(diff)) if diff else None
+    held = excuses.held(told, diff, update=update_baseline)
     plan = planned(found, file, rows, told, case)
     if dry_run:
         click.echo("\n".join(intended(plan, found)))
@@ -94,11 +87,7 @@ def run(
     lines = output.cases(results) if verbose else []
     if found.demonstration:
         lines.insert(0, "no target was named: this is the demonstration that ships, an integration named reference")
-    if known is not None and told.baseline is not None:
-        update = update_baseline and not interrupted
-        results = excuses.apply(results, known, Path(told.baseline), update=update)
-    if before is not None:
-        results = replace(results, since=changes.since(before, results))
+    results = held.against(results)
     written = write.files(results, plan.report_dir, tuple(dict.fromkeys(("json", *told.report))))
     if told.format == "json":
         click.echo(written["json"].read_text("utf-8"), nl=False)

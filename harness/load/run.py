@@ -61,6 +61,8 @@ class Plan:
     """More words for Locust's command line."""
     fail_on: Level = Level.MUST
     report_dir: Path = Path("brownout-report")
+    options: tuple[str, ...] = ()
+    """Further words of the command that repeats the run."""
 
     @property
     def repeat(self) -> str:
@@ -72,9 +74,8 @@ class Plan:
             words += ["--master", "--expect-workers", str(self.processes), "--master-bind-port", str(self.master)]
         elif self.processes > 1:
             words += ["--processes", str(self.processes)]
-        return shlex.join(
-            [*words, "--seed", str(self.seed), *(["--locust", shlex.join(self.locust)] if self.locust else [])]
-        )
+        words += [*self.options, "--seed", str(self.seed)]
+        return shlex.join([*words, *(["--locust", shlex.join(self.locust)] if self.locust else [])])
 
     @property
     def streamed(self) -> float:

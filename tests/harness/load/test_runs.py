@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -85,6 +86,31 @@ def test_a_service_is_called_by_several_locust_processes(tmp_path: Path) -> None
     assert any(call.stream and call.chunks for call in history.calls)
 
 
+def test_a_known_failure_is_excused_until_it_is_fixed(tmp_path: Path) -> None:
+    """
+    An update makes the gate hold; what is fixed after that is told, on the terminal and in the results.
+    """
+    target = Path(direct(tmp_path))
+    promises = target.read_text()
+    words = ("--duration", "4s", "--users", "8")
+    target.write_text(promises + "[contract.load]\np95 = 0.001\n")
+    results, updated = ran(tmp_path, "direct.toml", *words, "--update-baseline")
+    entries = tomllib.loads((tmp_path / "brownout-baseline.toml").read_text())["known"]
+
+    assert 0 == updated.returncode, updated.stdout
+    assert [("load.p95", "known    load.p95 fails, as the baseline says")] == [
+        (entry["row"], note) for entry, note in zip(entries, results.notes, strict=False)
+    ]
+    assert {"load.p95": entries[0]["expires"].isoformat()} == results.gate.known
+    assert "--baseline brownout-baseline.toml" in results.repeat
+
+    target.write_text(promises)
+    results, fixed = ran(tmp_path, "direct.toml", *words, "--baseline", "brownout-baseline.toml")
+    assert 0 == fixed.returncode, fixed.stdout
+    assert ["fixed    load.p95 passes: take it out of the baseline"] == results.notes
+    assert results.notes[0] in fixed.stdout
+
+
 @pytest.mark.parametrize("kind", ["reference", "service"])
 def test_interruption_leaves_reports_and_no_process(tmp_path: Path, kind: str) -> None:
     """
@@ -125,11 +151,12 @@ def test_without_locust_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.M
         (["--profile", "stead"], 'did you mean "steady"'),
         (["--duration", "soon"], "soon"),
         (["--duration", "0"], "a run takes some time"),
+        (["--baseline", "gone.toml"], "gone.toml: cannot be read"),
     ],
 )
 def test_what_makes_no_sense_is_told(tmp_path: Path, words: list[str], said: str) -> None:
     """
-    An unknown profile and a length that is none end with 2, and say what would have been right.
+    An unknown profile, a length that is none and a baseline that is not there end with 2, and say what is wrong.
     """
     done = brownout(tmp_path, "load", "reference", *words)
 
