@@ -17,6 +17,7 @@ from ..fakes.fake import models_of, of_dialect
 from ..fakes.tiers import tiers
 from .placeholders import names_in, of_fakes
 from .targets.callers import CALLERS
+from .vacuous import vacuous
 
 if TYPE_CHECKING:
     from .contract import Contract, Spend
@@ -59,6 +60,7 @@ def find(file: TargetFile, data: dict[str, Any], folder: Path) -> list[Complaint
             _models(file),
             _fallback(file.contract, file.providers),
             _claims(file.contract, file.providers),
+            vacuous(file.contract, file.providers, data),
             _access(file),
             _templates(file, data),
             _rendered(file, folder),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import jsonschema
 import msgspec
@@ -40,6 +40,16 @@ def complaints(folder: Path, text: str) -> list[tuple[int | None, str, str]]:
     with pytest.raises(BrokenFile) as broken:
         target(folder, text)
     return broken.value.complaints
+
+
+def lists(table: type[msgspec.Struct], path: str = "") -> Iterator[str]:
+    """The keys of a table, and of those in it, that are lists."""
+    for field in msgspec.structs.fields(table):
+        for kind in (field.type, *get_args(field.type)):
+            if get_origin(kind) is tuple and get_origin(field.type) is not dict:
+                yield path + field.name
+            if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+                yield from lists(kind, f"{path}{field.name}.")
 
 
 def unsaid(table: msgspec.Struct, data: dict[str, Any], path: str = "") -> Iterator[str]:
@@ -271,6 +281,15 @@ class TestErrors:
                 "leave it out",
             ),
             ("[contract.observe]\notlp = true", 10, "not available", "leave it out"),
+            ("[contract.fallback]\nstatic = false", 9, "[contract.fallback] promises nothing", "static = true"),
+            ("[contract.fallback]\nchain = []", 10, "chain is empty, and promises nothing", 'chain = ["primary",'),
+            ("[contract.context]", 9, "[contract.context] promises nothing", "preflight = true"),
+            ("[contract.keys]\nsecond = false", 9, "[contract.keys] promises nothing", "second = true"),
+            ('[contract.observe]\nfields = { user = "$.u" }', 9, "[contract.observe] promises nothing", "file = "),
+            ("[contract.quota]\nqueue = true", 9, "keep under a limit, and has none", "rpm = 500"),
+            ("[contract.residency]\neu = []", 10, "contract.residency.eu is empty", '["secondary"]'),
+            ("[contract.residency]", 9, "contract.residency is empty", "eu = ["),
+            ("[contract.schema]", 9, "contract.schema is empty", "schema = {"),
             ('[providers.secondary]\ndialect = "openai"\nmodel = "m"\nlimits = { rpm = 0 }', 12, "limits.rpm must", ""),
             (
                 '[providers.secondary]\ndialect = "openai"\nmodel = "m"\nlimits = "openai-tier1"',
@@ -296,6 +315,28 @@ class TestErrors:
         found = complaints(tmp_path, GOOD + table + "\n")
 
         assert any(at == line and text in said and hint in right for at, said, right in found), found
+
+    @pytest.mark.parametrize("path", sorted(lists(Contract)))
+    def test_a_list_of_none_is_refused(self, tmp_path: Path, path: str) -> None:
+        """
+        Whatever list a contract has, an empty one is told with its line and what to write, and nothing else is.
+        """
+        table, _, name = path.rpartition(".")
+        needed = {"jobs.status": 'url = "http://127.0.0.1/{job}"\n[contract.jobs.submit]\nurl = "http://127.0.0.1/"\n'}
+        needed |= {"health": 'url = "http://127.0.0.1/"\n', "spend": "cap = 1\n"}
+        types = 'types = ["email"]\n' if table == "pii" and name != "types" else ""
+        text = f"{GOOD}[contract.{table}]\n{name} = []\n{types}{needed.get(table, '')}"
+
+        ((line, said, right),) = complaints(tmp_path, text)
+
+        assert (10, f"contract.{path} is empty, and promises nothing") == (line, said)
+        assert f"{name} = [" in right
+
+    def test_a_limit_may_be_the_providers(self, tmp_path: Path) -> None:
+        """
+        A quota without a figure is that of the provider, where that has one.
+        """
+        assert target(tmp_path, GOOD + 'limits = "openai-tier-1"\n[contract.quota]\n').contract.claims("quota")
 
     @pytest.mark.parametrize(
         ("written", "hint"),
