@@ -3,6 +3,9 @@
 A mutant is killed when each row it names fails. A `must` row that fails and is neither named nor touched is a false
 accusation, and as bad as a survivor. What is run against a mutant: the rows that it names, and one case of half the
 other `must` rows that are over in a few seconds, for each mutant others; `--all` runs every row.
+
+However it ends, nothing that it has started outlives it: Ctrl-C and TERM kill those who judge and remove their folders;
+should it be killed itself, the kernel kills them. Their targets have keepers, which see to the rest.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import argparse
 import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,6 +24,7 @@ from dataclasses import replace as changed
 from fnmatch import fnmatchcase
 from pathlib import Path
 from random import Random
+from types import FrameType
 
 from msgspec.structs import replace
 from mutant import Mutant
@@ -31,6 +36,7 @@ from brownout.harness.engine import Engine, Plan
 from brownout.harness.loop import run
 from brownout.harness.scenario import MUST, Scenario
 from brownout.harness.target_file import TargetFile, read
+from brownout.harness.targets import keeper
 from brownout.scenarios.targets import reference
 
 QUICK = 8.0
@@ -124,9 +130,9 @@ def chosen(mutant: Mutant, *, every: bool) -> tuple[Scenario, ...]:
     return tuple(found)
 
 
-def judge(mutant: Mutant, *, every: bool) -> Caught:
-    """Run the rows against a mutant."""
-    with tempfile.TemporaryDirectory() as folder:
+def judge(mutant: Mutant, *, every: bool, inside: str | None = None) -> Caught:
+    """Run the rows against a mutant, in a folder of its own."""
+    with tempfile.TemporaryDirectory(dir=inside) as folder:
         file = plant(mutant, Path(folder))
         plan = Plan(file, mutant.name, chosen(mutant, every=every), report_dir=Path(folder, "report"), clock="auto")
         results = run(Engine(plan, _quiet).run())
@@ -137,9 +143,27 @@ def judge(mutant: Mutant, *, every: bool) -> Caught:
 
 def all_of(mutants: Sequence[Mutant], *, every: bool) -> Iterator[Caught]:
     """Judge mutants, several at a time."""
-    with ProcessPoolExecutor(SIDE_BY_SIDE, multiprocessing.get_context("spawn")) as pool:
-        for judged in as_completed([pool.submit(judge, mutant, every=every) for mutant in mutants]):
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as folder,
+        ProcessPoolExecutor(SIDE_BY_SIDE, spawn, initializer=die_with, initargs=(os.getpid(),)) as pool,
+    ):
+        for judged in as_completed([pool.submit(judge, mutant, every=every, inside=folder) for mutant in mutants]):
             yield judged.result()
+
+
+def die_with(parent: int) -> None:
+    """Be killed when the parent ends, however that comes about."""
+    keeper.control(keeper.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def interrupted(number: int, frame: FrameType | None) -> None:
+    """Nobody waits for what is being judged: the verdicts that are there have been printed."""
+    for child in multiprocessing.active_children():
+        child.kill()
+    sys.exit(128 + number)
 
 
 def main() -> int:
@@ -148,6 +172,8 @@ def main() -> int:
     arguments.add_argument("--all", action="store_true", help="run every row against every mutant")
     arguments.add_argument("words", nargs="*", help="only mutants whose names contain one of these")
     given = arguments.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupted)
     wrong = 0
     mutants = [m for m in MUTANTS if not given.words or any(word in m.name for word in given.words)]
     for caught in all_of(mutants, every=given.all):
