@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mutant import Mutant, breaker, chain, client, retry
 
+HEADERS = "        headers = self._speech.headers(key)\n"
 NEVER_OPENS = breaker("        self._opened = time.monotonic()\n", "        self._opened = None\n")
 
 MUTANTS = (
@@ -204,6 +205,43 @@ MUTANTS = (
         ),
         ("retry.herd-on-recovery", "retry.bounded"),
         ("*",),
+        claims={"breaker": None, "quota": None},
+        providers=1,
+    ),
+    Mutant(
+        "what is held back in an outage is let go at once when a health check finds the provider back",
+        (
+            client(
+                "        self._budget = Budget()\n",
+                "        self._budget = Budget()\n        self._health: Any = None\n",
+            ),
+            client(
+                "                wait = None if given else self._next_wait(attempt, failure, until)\n",
+                "                if failure.down and failure.retry and not given:\n"
+                "                    self._health = self._health or asyncio.ensure_future(self._checked())\n"
+                "                wait = None if given else self._next_wait(attempt, failure, until)\n",
+            ),
+            client(
+                "    async def _whole(self,",
+                "    async def _checked(self) -> None:\n"
+                "        while self._health is not None:\n"
+                "            await asyncio.sleep(0.1)\n"
+                "            with contextlib.suppress(httpx.HTTPError):\n"
+                '                reply = await self._http.get("/models", headers=self._speech.headers(self.keys.next()))\n'
+                "                if reply.status_code == 200:\n"
+                "                    self._health = None\n\n"
+                "    async def _whole(self,",
+            ),
+            client("import asyncio\n", "import asyncio\nimport contextlib\n"),
+            client(
+                HEADERS,
+                HEADERS + "        if self._health is not None:\n            await asyncio.shield(self._health)\n",
+            ),
+            client("        await self._limiter.turn(request)\n", ""),
+            NEVER_OPENS,
+        ),
+        ("retry.herd-on-recovery",),
+        ("retry.stale-connection",),
         claims={"breaker": None, "quota": None},
         providers=1,
     ),

@@ -153,7 +153,8 @@ def all_of(mutants: Sequence[Mutant], *, every: bool) -> Iterator[Caught]:
 
 
 def die_with(parent: int) -> None:
-    """Be killed when the parent ends, however that comes about."""
+    """Be killed when the parent ends, however that comes about; Ctrl-C is its affair."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     keeper.control(keeper.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
