@@ -128,13 +128,11 @@ WARPED ssize_t sendto(int file, const void *bytes, size_t size, int flags, __CON
     if (!timeout)
         return real.sendto(file, bytes, size, flags, to.__sockaddr__, to_size);
     do {
-        int came = ready_within(file, POLLOUT, timeout);
-        ssize_t piece = -1;
+        ssize_t piece = real.sendto(file, (const char *)bytes + sent, size - sent, flags | MSG_DONTWAIT, to.__sockaddr__, to_size);
+        int came = piece < 0 && errno == EAGAIN ? ready_within(file, POLLOUT, timeout) : piece < 0 ? -1 : 1;
         if (came == 0)
             errno = EAGAIN;
-        else if (came > 0)
-            piece = real.sendto(file, (const char *)bytes + sent, size - sent, flags | MSG_DONTWAIT, to.__sockaddr__, to_size);
-        if (piece < 0 && !(came > 0 && errno == EAGAIN))
+        if (came <= 0)
             return sent ? (ssize_t)sent : -1;
         sent += piece > 0 ? (size_t)piece : 0;
     } while (sent < size);
