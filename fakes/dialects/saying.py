@@ -40,6 +40,8 @@ class Wants:
     """Whether several tools may be called at once."""
     schema: Any = None
     """The structure to answer in."""
+    bare: bool = False
+    """Whether a text that is the whole structure is said as it is, and not as JSON."""
     stop: tuple[str, ...] = ()
     """Texts before which the answer ends."""
     choices: int = 1
@@ -90,7 +92,7 @@ def say(ask: Ask, wants: Wants) -> Said:
         natural = "tool_calls" if answer.finish == "stop" else answer.finish
         answer = replace(answer, text="", tool_calls=calls, finish=natural)
     elif wants.schema is not None and answer.text is None and answer.words:
-        answer = replace(answer, text=json.dumps(_sampled(wants.schema, answer.whole(ask.canary)), ensure_ascii=False))
+        answer = replace(answer, text=_structured(wants, answer.whole(ask.canary)))
     if not calls:
         answer, stopped = _stopped(answer, ask.canary, wants.stop)
     reasoning, left = answer.reasoning_tokens, None
@@ -155,6 +157,11 @@ def _calls(ask: Ask, wants: Wants) -> tuple[ToolCall, ...]:
 def _invented(ask: Ask, name: str, wants: Wants) -> ToolCall:
     arguments = _sampled(wants.tools[name], ask.answer.whole(ask.canary))
     return ToolCall(name, arguments if isinstance(arguments, dict) else {})
+
+
+def _structured(wants: Wants, words: str) -> str:
+    value = _sampled(wants.schema, words)
+    return value if wants.bare and isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _sampled(schema: Any, words: str) -> Any:

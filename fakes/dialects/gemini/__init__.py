@@ -62,11 +62,11 @@ class Gemini(Speaker):
         if ask.route in self.writing:
             return content.answer(ask, self.extras(ask))
         if ask.route in {"embed", "batch_embed"}:
-            script = embeddings.answer(ask)
+            script = embeddings.answer(ask, self.embedded(ask))
         elif ask.route == "count":
             script = self.count(ask)
         else:
-            script = models.answer(ask)
+            script = self.list_models(ask)
         ask.answer = replace(ask.answer, text="")  # nothing is said here that a caller would hear
         return script
 
@@ -77,12 +77,20 @@ class Gemini(Speaker):
         ask.input_tokens = 0
         return whole(200, troubles.pretty(body), content.JSON, content.HEADERS)
 
+    def list_models(self, ask: Ask) -> tuple[Op, ...]:
+        """The models that there are, or one of them."""
+        return models.answer(ask, "models", ask.fake.known(), lambda name: models.card(ask, name))
+
     def extras(self, ask: Ask) -> content.Extras:
         """What only this API has in a response."""
         return {}
 
     def counted(self, ask: Ask) -> dict[str, Any]:
         """What only this API says of counted tokens."""
+        return {}
+
+    def embedded(self, ask: Ask) -> dict[str, Any]:
+        """What only this API says beside vectors."""
         return {}
 
     def refuse(self, ask: Ask, trouble: Trouble) -> Sequence[Op]:

@@ -14,7 +14,7 @@ from ...answer import count_tokens
 from ...script import End, Head, Headers, Op, Send, Wait, whole
 from ..saying import ANY_OBJECT, Said, Wants, say
 from ..wire import Unreadable, json_bytes, json_value, text_id
-from .reading import by_events, functions_of, get, json_schema, objects, parameters_of
+from .reading import ENUM, by_events, functions_of, get, json_schema, objects, parameters_of
 from .troubles import pretty
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def wants(ask: Ask) -> Wants:
         forced=tuple(allowed) if mode == "ANY" else (),
         talks=any(get(part, "functionResponse") for part in objects(last.get("parts"))),
         schema=schema,
+        bare=get(config, "responseMimeType") == ENUM,
         stop=tuple(get(config, "stopSequences", ())),
         choices=get(config, "candidateCount") or 1,
     )

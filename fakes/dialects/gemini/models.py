@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
@@ -29,21 +30,21 @@ def read(ask: Ask) -> None:
             raise refuse(f"Invalid value at '{name}' (TYPE_INT32), \"{value}\"", name)
 
 
-def answer(ask: Ask) -> tuple[Op, ...]:
-    """The fair-weather script: a page of the list, or one model."""
+def answer(ask: Ask, field: str, names: Sequence[str], card: Callable[[str], dict[str, Any]]) -> tuple[Op, ...]:
+    """The fair-weather script: a page of the list, in a field of that name, or one model."""
     if ask.route == "models.get":
-        return whole(200, pretty(_model(ask, ask.model or "")), JSON, HEADERS)
+        return whole(200, pretty(card(ask.model or "")), JSON, HEADERS)
     query = parse_qs(ask.request.query)
     size = min(int(query.get("pageSize", ["0"])[0]) or USUAL, MOST)
     start = int(query.get("pageToken", ["0"])[0])
-    names = ask.fake.known()
-    body: dict[str, Any] = {"models": [_model(ask, name) for name in names[start : start + size]]}
+    body: dict[str, Any] = {field: [card(name) for name in names[start : start + size]]}
     if start + size < len(names):
         body["nextPageToken"] = str(start + size)
     return whole(200, pretty(body), JSON, HEADERS)
 
 
-def _model(ask: Ask, name: str) -> dict[str, Any]:
+def card(ask: Ask, name: str) -> dict[str, Any]:
+    """One model."""
     model = ask.fake.find(name)
     assert model is not None
     embeds = "embedding" in name
@@ -51,8 +52,13 @@ def _model(ask: Ask, name: str) -> dict[str, Any]:
     return {
         "name": f"models/{name}",
         "version": "001",
-        "displayName": " ".join(word.capitalize() for word in name.split("-")),
+        "displayName": title(name),
         "inputTokenLimit": model.window,
         "outputTokenLimit": model.max_output or 1,
         "supportedGenerationMethods": methods,
     }
+
+
+def title(name: str) -> str:
+    """A model's name as it is shown."""
+    return " ".join(word.capitalize() for word in name.split("-"))

@@ -25,14 +25,17 @@ METHODS = {
     "embedContent": "embed",
     "batchEmbedContents": "batch_embed",
 }
+VERSION = "/v1(?:alpha|beta)?"
 MODEL = r"models/([^/:]+)"
 ROUTES = Routes(
     (
-        *(("POST", rf"/v1(?:beta)?/{MODEL}:{method}", name) for method, name in METHODS.items()),
-        ("GET", "/v1(?:beta)?/models", "models.list"),
-        ("GET", rf"/v1(?:beta)?/{MODEL}", "models.get"),
+        *(("POST", rf"{VERSION}/{MODEL}:{method}", name) for method, name in METHODS.items()),
+        ("GET", f"{VERSION}/models", "models.list"),
+        ("GET", rf"{VERSION}/{MODEL}", "models.get"),
     )
 )
+ENUM = "text/x.enum"
+"""The type of an answer that is one of several words."""
 IMAGE_TOKENS = 258
 """Of an image, or of one tile of a large one."""
 BODIES = frozenset(METHODS.values())

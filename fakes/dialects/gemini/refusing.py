@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...ask import Trouble
 from ..refusing import Refused
 from ..sample import BadSchema, Unsatisfiable, sample
-from .reading import functions_of, get, known, objects, parameters_of
+from .reading import ENUM, functions_of, get, known, objects, parameters_of
 
 if TYPE_CHECKING:
     from ...ask import Ask
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 GENERATE = known(
     (
         *("contents", "systemInstruction", "generationConfig", "tools", "toolConfig", "safetySettings"),
-        *("cachedContent", "model", "labels", "serviceTier", "store"),
+        *("cachedContent", "model", "labels", "serviceTier", "store", "continuationToken"),
+        *("modelArmorConfig", "outputConfig"),
     )
 )
 CONFIG = known(
@@ -24,7 +25,7 @@ CONFIG = known(
         *("responseMimeType", "responseSchema", "responseJsonSchema", "responseModalities", "thinkingConfig"),
         *("presencePenalty", "frequencyPenalty", "responseLogprobs", "logprobs", "speechConfig", "mediaResolution"),
         *("audioTimestamp", "routingConfig", "modelSelectionConfig", "enableAffectiveDialog", "imageConfig"),
-        *("enableEnhancedCivicAnswers", "modelConfig", "responseFormat"),
+        *("enableEnhancedCivicAnswers", "modelConfig", "responseFormat", "audioTranscriptionConfig"),
     )
 )
 NUMBERS: dict[str, tuple[type, ...]] = {
@@ -101,8 +102,13 @@ def _config(config: Any) -> None:
         value = get(config, name)
         if value is not None and type(value) not in kinds:
             raise refuse(f"Invalid value at '{at}.{name}' (TYPE_INT32), \"{value}\"", f"{at}.{name}")
-        if value is not None and value < 0:
+        if value is not None and value < (1 if name == "maxOutputTokens" else 0):
             raise refuse(f"* GenerateContentRequest.{at}.{name}: must be positive.\n", f"{at}.{name}")
+    if get(config, "logprobs") is not None and get(config, "responseLogprobs") is not True:
+        raise refuse("logprobs can only be set when response_logprobs is true.", f"{at}.logprobs")
+    schema = get(config, "responseSchema")
+    if get(config, "responseMimeType") == ENUM and schema is not None and not get(schema, "enum"):
+        raise refuse(f"* GenerateContentRequest.{at}.response_schema: only an enum can be of type {ENUM}.\n", at)
     stops = get(config, "stopSequences", [])
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
         raise refuse(f"Invalid value at '{at}.stop_sequences' (TYPE_STRING)", f"{at}.stop_sequences")

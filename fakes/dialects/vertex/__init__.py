@@ -2,6 +2,7 @@
 
     /v1/projects/P/locations/L/publishers/google/models/M:generateContent      as in `gemini`
     /v1/projects/P/locations/L/publishers/anthropic/models/M:rawPredict        as in `anthropic`, the model in the path
+    /v1beta1/publishers/google/models                                          the list of models
 
 Callers come with an OAuth token as bearer, or with an API key. Limits are shared by all customers: a 429 names no quota
 and no time to come back.
@@ -24,11 +25,11 @@ from ..anthropic.reading import NEWEST
 from ..anthropic.reading import glance as glance_at_message
 from ..anthropic.refusing import check_message, check_newest
 from ..anthropic.refusing import check_window as check_message_window
-from ..gemini import GENERATING, Gemini, content, troubles
+from ..gemini import GENERATING, Gemini, content, models, troubles
 from ..gemini.reading import METHODS, key_of
 from ..gemini.refusing import check_model, refuse
 from ..reading import Routes
-from ..refusing import Row
+from ..refusing import Refused, Row
 from ..vectors import vector
 from ..wire import json_bytes, json_value, sse
 
@@ -41,6 +42,8 @@ ROUTES = Routes(
             if name != "batch_embed"
         ),
         ("POST", rf"{PLACE}/google/models/([^/:]+):predict", "predict"),
+        ("GET", rf"{PLACE}/google/models", "models.list"),
+        ("GET", rf"{PLACE}/google/models/([^/:]+)", "models.get"),
         ("POST", rf"{PLACE}/anthropic/models/count-tokens:rawPredict", "claude.count"),
         ("POST", rf"{PLACE}/anthropic/models/([^/:]+):rawPredict", "claude"),
         ("POST", rf"{PLACE}/anthropic/models/([^/:]+):streamRawPredict", "claude.stream"),
@@ -48,6 +51,8 @@ ROUTES = Routes(
 )
 ANTHROPIC_VERSIONS = ("vertex-2023-10-16", NEWEST)
 """Anthropic's clients send the newest version of its own API since their second generation."""
+ANTHROPIC = "claude"
+"""How the names of Anthropic's models begin."""
 CLAUDE = frozenset({"claude", "claude.stream"})
 USUAL = 768
 EXHAUSTED = (
@@ -101,6 +106,8 @@ class Vertex(Gemini):
             self._understand_message(ask)
         else:
             super().understand(ask)
+        if ask.about is not None and ask.about.startswith(ANTHROPIC) != (ask.route in CLAUDE):
+            raise Refused(Trouble("model_not_found"))  # of the other publisher
 
     def say(self, ask: Ask) -> Sequence[Op]:
         """The fair-weather script of every operation."""
@@ -125,6 +132,11 @@ class Vertex(Gemini):
         ask.answer = replace(ask.answer, text="")  # nothing is said here that a caller would hear
         return whole(200, troubles.pretty({"predictions": made}), content.JSON, content.HEADERS)
 
+    def list_models(self, ask: Ask) -> tuple[Op, ...]:
+        """Google's own models, as a publisher has them, or one of them."""
+        names = [name for name in ask.fake.known() if not name.startswith(ANTHROPIC)]
+        return models.answer(ask, "publisherModels", names, _card)
+
     def extras(self, ask: Ask) -> content.Extras:
         """When the response was made, and from which capacity."""
         made = datetime.fromtimestamp(ask.now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -133,6 +145,11 @@ class Vertex(Gemini):
     def counted(self, ask: Ask) -> dict[str, Any]:
         """The characters that are billed, spaces apart."""
         return {"totalBillableCharacters": sum(len("".join(text.split())) for text in ask.texts)}
+
+    def embedded(self, ask: Ask) -> dict[str, Any]:
+        """What was read."""
+        details = [{"modality": "TEXT", "tokenCount": ask.input_tokens}]
+        return {"usageMetadata": {"promptTokenCount": ask.input_tokens, "promptTokensDetails": details}}
 
     def error(self, ask: Ask, trouble: Trouble) -> dict[str, Any]:
         """The error object in its envelope; one of these has wordings of its own."""
@@ -192,6 +209,16 @@ class Vertex(Gemini):
         if version == NEWEST:
             check_newest(ask.body)
         check_message_window(ask)
+
+
+def _card(name: str) -> dict[str, Any]:
+    return {
+        "name": f"publishers/google/models/{name}",
+        "versionId": "default",
+        "openSourceCategory": "PROPRIETARY",
+        "launchStage": "GA",
+        "publisherModelTemplate": f"projects/{{project}}/locations/{{location}}/publishers/google/models/{name}",
+    }
 
 
 def _inputs(body: Any) -> list[str]:

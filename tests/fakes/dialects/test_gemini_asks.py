@@ -9,6 +9,7 @@ import pytest
 from google.genai.types import GenerateContentResponse
 from hypothesis import given
 from hypothesis import strategies as st
+from languages import LANGUAGES
 from speaking import Spoken, google
 
 from brownout.fakes.answer import Answer, ToolCall
@@ -44,7 +45,7 @@ CONFIG = st.fixed_dictionaries(
         "maxOutputTokens": st.integers(-1, 60) | ANY,
         "candidateCount": st.integers(0, 3),
         "stop_sequences": st.lists(TEXTS, max_size=2) | ANY,
-        "responseMimeType": st.sampled_from(["application/json", "text/plain"]),
+        "responseMimeType": st.sampled_from(["application/json", "text/plain", "text/x.enum"]),
         "responseSchema": SCHEMA,
         "responseJsonSchema": st.just({"type": "object"}) | ANY,
         "thinkingConfig": st.just({"includeThoughts": True}) | ANY,
@@ -203,6 +204,53 @@ class TestEmbeddings:
         assert {"token_count": 2, "truncated": False} == prediction["embeddings"]["statistics"]
         assert refused(google(dialect="vertex").post(path, {"instances": []}))
 
+    @pytest.mark.parametrize("dialect", ["gemini", "vertex"])
+    def test_a_document_is_embedded(self, dialect: str) -> None:
+        """
+        What has no text has a vector too, one of its own; Vertex AI says how much it read.
+        """
+        place = "/v1" if dialect == "gemini" else "/v1/projects/p/locations/l/publishers/google"
+        path = f"{place}/models/gemini-embedding-001:embedContent"
+        parts = [[{"inlineData": {"mimeType": "application/pdf", "data": data}}] for data in ("aGk=", "aG8=")]
+        one, other = (google(dialect=dialect).post(path, {"content": {"parts": each}}).json for each in parts)
+
+        assert one["embedding"] != other["embedding"]
+        assert (dialect == "vertex") is ("usageMetadata" in one)
+
+
+class TestStructure:
+    @pytest.mark.parametrize("name", ["generateContent", "streamGenerateContent?alt=sse"])
+    def test_one_of_several_words_is_no_json(self, name: str) -> None:
+        """
+        An answer of the type of enumerations is the bare word.
+        """
+        config = {"responseMimeType": "text/x.enum", "responseSchema": {"type": "STRING", "enum": ["Brass", "String"]}}
+
+        spoken = google().post(f"{MODEL}:{name}", {"contents": CONTENTS, "generationConfig": config})
+
+        assert "Brass" == LANGUAGES["gemini"].words(spoken.body, streamed="stream" in name)
+
+    def test_nothing_but_an_enumeration_is_one(self) -> None:
+        """
+        A schema without words to choose from is refused.
+        """
+        config = {"responseMimeType": "text/x.enum", "responseSchema": {"type": "STRING"}}
+
+        assert refused(google().post(f"{MODEL}:generateContent", {"contents": CONTENTS, "generationConfig": config}))
+
+    @DIALECTS
+    @pytest.mark.parametrize(
+        "config",
+        [{"maxOutputTokens": 0}, {"logprobs": 0}, {"logprobs": 2, "responseLogprobs": False}],
+    )
+    def test_what_the_api_takes_for_nonsense_is_refused(self, dialect: str, path: str, config: dict[str, Any]) -> None:
+        """
+        An answer of no tokens, and probabilities of words that nobody asked for.
+        """
+        asked = {"contents": CONTENTS, "generationConfig": config}
+
+        assert refused(google(dialect=dialect).post(f"{path}:generateContent", asked))
+
 
 class TestAccess:
     @pytest.mark.parametrize(
@@ -210,6 +258,7 @@ class TestAccess:
         [
             (f"{MODEL}:generateContent?key={{key}}", (), 200),
             (f"{MODEL}:generateContent", (("authorization", "Bearer {key}"),), 200),
+            ("/v1alpha/models/gemini-2.5-flash:generateContent?key={key}", (), 200),
             (f"{MODEL}:generateContent?key=wrong", (), 400),
             (f"{MODEL}:generateContent", (), 403),
             ("/v1beta/models/gemini-9:generateContent?key={key}", (), 404),
@@ -253,6 +302,27 @@ class TestAccess:
         assert (400, 200) == (without.status, with_one.status)
         assert "claude-sonnet-4-5" == with_one.json["model"]
 
+    @pytest.mark.parametrize(
+        ("publisher", "model", "method"),
+        [
+            ("google", "claude-sonnet-4-5", "generateContent"),
+            ("google", "claude-sonnet-4-5", None),
+            ("anthropic", "gemini-2.5-flash", "rawPredict"),
+        ],
+    )
+    def test_nobody_publishes_the_models_of_others(self, publisher: str, model: str, method: str | None) -> None:
+        """
+        A model of Anthropic's is not found among Google's, nor the other way round.
+        """
+        path = f"/v1/projects/p/locations/l/publishers/{publisher}/models/{model}"
+        message = {"max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]}
+        body = {"contents": CONTENTS} if publisher == "google" else {"anthropic_version": "vertex-2023-10-16"} | message
+        vertex = google(dialect="vertex")
+
+        spoken = vertex.get(path) if method is None else vertex.post(f"{path}:{method}", body)
+
+        assert (404, "NOT_FOUND") == (spoken.status, spoken.json["error"]["status"])
+
 
 class TestModels:
     def test_the_list_is_turned_page_by_page(self) -> None:
@@ -272,3 +342,17 @@ class TestModels:
         assert refused(google().get("/v1beta/models?pageSize=many"))
         assert 200 == google().get("/v1beta/models/gemini-2.5-pro").status
         assert refused(google().get("/v1beta/models/gemini-9"))
+
+    def test_vertex_lists_what_google_publishes(self) -> None:
+        """
+        The list has Google's own models, page by page; each of them can be asked for.
+        """
+        vertex = google(dialect="vertex")
+        first = vertex.get("/v1beta1/publishers/google/models?pageSize=2").json
+        rest = vertex.get(f"/v1beta1/publishers/google/models?pageToken={first['nextPageToken']}").json
+        names = [model["name"].rpartition("/")[2] for page in (first, rest) for model in page["publisherModels"]]
+
+        assert names == [name for name in vertex.fake.known() if not name.startswith("claude")]
+        for place in ("", "/projects/p/locations/l"):
+            one = vertex.get(f"/v1{place}/publishers/google/models/gemini-2.5-flash").json
+            assert "publishers/google/models/gemini-2.5-flash" == one["name"]

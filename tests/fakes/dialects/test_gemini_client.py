@@ -194,7 +194,7 @@ class TestFair:
 
     def test_tokens_embeddings_and_models(self, server: FakeServer) -> None:
         """
-        Prompts are counted and texts embedded, on either API; the Gemini API lists its models.
+        Prompts are counted, texts embedded and models listed, on either API.
         """
         models = client(server).models
         counted = models.count_tokens(model=MODEL, contents=PROMPT)
@@ -202,8 +202,29 @@ class TestFair:
         embedded = models.embed_content(model="gemini-embedding-001", contents="hello")  # type: ignore[attr-defined]
         assert embedded.embeddings
         assert embedded.embeddings[0].values
-        if server.fake.dialect == "gemini":
-            assert f"models/{MODEL}" in [model.name for model in models.list()]
+        name = f"models/{MODEL}" if server.fake.dialect == "gemini" else f"publishers/google/models/{MODEL}"
+        assert name in [model.name for model in models.list(config={"page_size": 2})]
+        assert name == models.get(model=MODEL).name
+
+    def test_what_the_client_can_ask_for_is_known(self, server: FakeServer) -> None:
+        """
+        No field that the client writes is foreign to the API that it writes it for.
+        """
+        config = types.GenerateContentConfig(
+            audio_transcription_config=types.AudioTranscriptionConfig(),
+            enable_enhanced_civic_answers=None if server.fake.dialect == "vertex" else True,
+            model_armor_config=None if server.fake.dialect == "gemini" else types.ModelArmorConfig(),
+            labels={"a": "b"},
+            max_output_tokens=99,
+            response_logprobs=True,
+            logprobs=2,
+            seed=1,
+            temperature=0.0,
+        )
+
+        made = client(server).models.generate_content(model=MODEL, contents=PROMPT, config=config)
+
+        assert TEXT == made.text
 
 
 class TestTroubles:
