@@ -1,7 +1,8 @@
 """Mistral's wire format: OpenAI's chat completions with errors, limits, identifiers and streams of its own.
 
 Errors are flat; what does not validate is a 422 with a list of details. A stream's usage comes with its last chunk, and
-a tool call comes whole. There is no word for an answer that a filter ended: it ends in an error.
+a tool call comes whole. There is no word for an answer that a filter ended: it ends in an error. Where the model is
+asked to think, or always does, the content is a list in which what it thought comes before the text.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ FINISHES = {
     "tool_calls": "tool_calls",
     "refusal": "stop",
 }
+THOUGHT = ("I am asked to say something,", " so I say it.")
 DIMENSIONS = 1024
 CALL_ID = 9
 
@@ -59,6 +61,8 @@ class Mistral(OpenAI):
         if body.get("tool_choice") == "any":
             body["tool_choice"] = "required"
         body.pop("stream_options", None)
+        if isinstance(body.get("metadata"), dict):
+            body.pop("metadata")  # of any shape here
         if ask.route == "chat" and body.get("stream") is True:
             body["stream_options"] = {"include_usage": True}
         if ask.route == "embeddings":
@@ -174,6 +178,26 @@ def _streamed(ask: Ask, script: Sequence[Op]) -> Iterator[Op]:
         if at == last and usage is not None:
             chunk["usage"] = _usage(usage)
         yield sse(json_bytes(chunk), part)
+        if _thinks(ask) and any(
+            "role" in each["delta"] and each["delta"]["content"] == "" for each in chunk["choices"]
+        ):
+            yield from (sse(json_bytes(_thinking(chunk, piece)), "opening") for piece in THOUGHT)
+
+
+def _thinks(ask: Ask) -> bool:
+    """Whether the answer shows what the model thought."""
+    asked = ask.body.get("reasoning_effort") not in (None, "none") or ask.body.get("prompt_mode") == "reasoning"
+    return ask.reasoning_tokens > 0 and (asked or (ask.model or "").startswith("magistral"))
+
+
+def _thoughts(text: str) -> dict[str, Any]:
+    return {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
+
+
+def _thinking(opening: dict[str, Any], piece: str) -> dict[str, Any]:
+    """The chunk with a piece of what was thought, which comes behind one that opens the answer."""
+    choices = [{**choice, "delta": {"content": [_thoughts(piece)]}} for choice in opening["choices"]]
+    return {**opening, "choices": choices}
 
 
 def _continues(chunk: dict[str, Any]) -> bool:
@@ -210,6 +234,9 @@ def _choice(ask: Ask, choice: dict[str, Any]) -> dict[str, Any]:
     unfinished = choice["finish_reason"] is None and "role" in message
     if (calls or unfinished) and message.get("content") is None:
         message["content"] = ""
+    if field == "message" and message.get("content") is not None and _thinks(ask):
+        text = [{"type": "text", "text": message["content"]}] if message["content"] else []
+        message["content"] = [_thoughts("".join(THOUGHT)), *text]
     for number, call in enumerate(calls):
         call.setdefault("index", number)
         call["id"] = text_id(ask, "", CALL_ID, choice["index"], call["index"])

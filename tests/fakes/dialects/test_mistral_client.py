@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from languages import LANGUAGES
 from mistralai.client import Mistral, errors
+from mistralai.client.models import ChatCompletionResponse, CompletionChunk
 from speaking import KEY, MESSAGES, QUICK, Provider, serving
+from strict import sdk
 
 from brownout.fakes.answer import Answer, ToolCall
 from brownout.fakes.ask import Trouble
@@ -133,6 +136,55 @@ class TestFair:
             assert "No." in spoken.body.decode()
             assert "refusal" not in spoken.body.decode()
 
+    @pytest.mark.parametrize("asked", [{"reasoning_effort": "high"}, {"prompt_mode": "reasoning"}])
+    @pytest.mark.parametrize("choices", [1, 2])
+    def test_what_was_thought_comes_before_the_text(
+        self, client: Mistral, server: FakeServer, asked: dict[str, Any], choices: int
+    ) -> None:
+        """
+        Where the model is to think, the content is a list of what it thought and what it says, whole and streamed.
+        """
+        server.answer = Answer(words=3, reasoning_tokens=7)
+        made: Any = client.chat.complete(model=MODEL, messages=CHATS, n=choices, **asked)
+        with client.chat.stream(model=MODEL, messages=CHATS, n=choices, **asked) as stream:
+            deltas: Any = [each.delta.content for event in stream for each in event.data.choices if each.delta.content]
+
+        for choice in made.choices:
+            thought, text = choice.message.content
+            assert ("thinking", "text", "k7q2x9-1 k7q2x9-2 k7q2x9-3") == (thought.type, text.type, text.text)
+            assert thought.thinking[0].text
+        thoughts = [block.thinking[0].text for delta in deltas if isinstance(delta, list) for block in delta]
+        assert thought.thinking[0].text == "".join(thoughts[: len(thoughts) // choices])
+        assert choices * text.text.count("k7q2x9") == sum(isinstance(delta, str) for delta in deltas)
+
+    def test_nobody_hears_what_was_thought_unasked(self, client: Mistral, server: FakeServer) -> None:
+        """
+        It is counted all the same.
+        """
+        server.answer = Answer(words=3, reasoning_tokens=7)
+
+        made: Any = client.chat.complete(model=MODEL, messages=CHATS, metadata={"number": 1})
+
+        assert "k7q2x9-1 k7q2x9-2 k7q2x9-3" == made.choices[0].message.content
+        assert made.usage.completion_tokens > 7
+
+    async def test_the_asynchronous_client(self, client: Mistral, server: FakeServer) -> None:
+        """
+        It hears the same: text, whole and streamed, tools, embeddings.
+        """
+        made: Any = await client.chat.complete_async(model=MODEL, messages=CHATS)
+        async with await client.chat.stream_async(model=MODEL, messages=CHATS) as stream:
+            chunks: Any = [event.data.choices[0] async for event in stream]
+        embedded: Any = await client.embeddings.create_async(model="mistral-embed", inputs=["a", "b"])
+        server.answer = CALLS
+        called: Any = await client.chat.complete_async(model=MODEL, messages=CHATS, tools=[TOOL])
+
+        assert (TEXT, "stop") == (made.choices[0].message.content, made.choices[0].finish_reason)
+        assert (TEXT, "stop") == ("".join(each.delta.content or "" for each in chunks), chunks[-1].finish_reason)
+        assert [1024, 1024] == [len(each.embedding) for each in embedded.data]
+        (call,) = called.choices[0].message.tool_calls
+        assert CALLS.tool_calls[0].arguments == json.loads(call.function.arguments)
+
 
 class TestTroubles:
     @pytest.mark.parametrize("kind", sorted(TROUBLES))
@@ -193,6 +245,9 @@ class TestTroubles:
             "stream_options": ANY,
             "tools": st.just([TOOL]) | ANY,
             "tool_choice": st.just("any") | ANY,
+            "reasoning_effort": st.just("high") | ANY,
+            "prompt_mode": st.just("reasoning") | ANY,
+            "metadata": ANY,
             "max_tokens": st.integers(-1, 30) | ANY,
             "response_format": st.just(FORMAT) | ANY,
             "unheard_of": ANY,
@@ -200,13 +255,14 @@ class TestTroubles:
     )
     | ANY,
     calls=st.booleans(),
+    reasoning=st.integers(0, 9),
     how=st.sampled_from(["no_choices", "null_content"]),
 )
-def test_any_ask_is_answered_or_refused(body: Any, calls: bool, how: str) -> None:
+def test_any_ask_is_answered_or_refused(body: Any, calls: bool, reasoning: int, how: str) -> None:
     """
-    Every chunk is Mistral's, every refusal an error or a list of details.
+    Every chunk and every answer fits the client's own models strictly, every refusal is an error or a list of details.
     """
-    provider = mistral(CALLS if calls else QUICK)
+    provider = mistral(replace(CALLS if calls else QUICK, reasoning_tokens=reasoning))
     spoken = provider.post(CHAT, body)
     if spoken.status != 200:
         assert spoken.json.get("detail") or spoken.json["message"]
@@ -214,4 +270,6 @@ def test_any_ask_is_answered_or_refused(body: Any, calls: bool, how: str) -> Non
     assert provider.speaks.hollow(spoken.ask, how)
     values = spoken.chunks if spoken.ask.stream else [spoken.json]
     assert all(len(value["id"]) == 32 for value in values)
+    for value in values:
+        sdk(CompletionChunk if spoken.ask.stream else ChatCompletionResponse, value)
     assert values[-1]["usage"]
