@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ARGUMENT_PIECE = 12
 """Characters of tool-call arguments in one streamed piece."""
+THOUGHT = ("I am asked to say something,", " so I say it.")
+"""What a model has thought, as far as it is shown, in the pieces in which it is streamed."""
 ANY_OBJECT: dict[str, Any] = {
     "type": "object",
     "properties": {"answer": {"type": "string"}},

@@ -130,6 +130,18 @@ class Compatible(Chat):
         return str(error.get("code") or error["type"]), error["message"]
 
 
+class Silent(Compatible):
+    """Chat completions of a provider whose streams end by `[DONE]` alone where they end by themselves."""
+
+    sentinel = b""
+
+    def finishes(self, body: bytes, *, streamed: bool) -> list[str]:
+        """That it is over is said by nothing else."""
+        told, reader = super().finishes(body, streamed=streamed), EventReader()
+        ended = streamed and any(event.data == "[DONE]" for event in [*reader.feed(body), *reader.end()])
+        return ["stop"] if ended and not told else told
+
+
 class Responses(Language):
     """OpenAI's responses."""
 
@@ -601,6 +613,7 @@ LANGUAGES: dict[str, Language] = {
     "bedrock-cohere": Invoked(Command(), Command.model),
     "openai_compatible": Compatible("bare"),
     **{f"openai_compatible-{name}": Compatible(name) for name in ("openrouter", "groq", "together", "ollama", "vllm")},
+    "openai_compatible-vllm-mlx": Silent("vllm-mlx"),
 }
 """Every one of them; the first of a dialect has the dialect's name."""
 WRITING = {name: language for name, language in LANGUAGES.items() if language.writes}

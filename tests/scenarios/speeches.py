@@ -110,6 +110,8 @@ class Speech:
     read: Callable[[Any, bool], Heard]
     reader: Callable[[], EventReader] = EventReader
     """What finds the events in the bytes of a stream."""
+    done: str | None = None
+    """Why the answer has ended where `[DONE]` is all that tells of it."""
 
     @property
     def provider(self) -> Provider:
@@ -126,7 +128,10 @@ READS: dict[str, Callable[[Any, bool], Heard]] = {
     "cohere": contents,
 }
 """How the answers of each language are read; those that are left out have the answers of another."""
-SPEECHES = {name: Speech(LANGUAGES[name], read) for name, read in READS.items()}
+SILENT = "openai_compatible-vllm-mlx"
+SPEECHES = {
+    name: Speech(LANGUAGES[name], read, done="stop" if name == SILENT else None) for name, read in READS.items()
+}
 
 
 class Speaking(Careful):
@@ -151,7 +156,7 @@ class Speaking(Careful):
             finish = None
             async for data in self.pieces(response, stream):
                 text, why = self.heard(data, stream)
-                finish = why or finish
+                finish = finish if why is None or (finish and why == self.speech.done) else why
                 if text:
                     yield text
             yield {"finish": self.ended(finish)}
@@ -173,7 +178,7 @@ class Speaking(Careful):
     def heard(self, data: str, stream: bool) -> Heard:
         """What is said in an event, or in a whole body."""
         if stream and data == "[DONE]":
-            return "", None
+            return "", self.speech.done
         found = json.loads(data)
         if ("error" in found and found["error"] is not None) or found.get("object") == "error":
             raise httpx.ReadError("the provider gives up")

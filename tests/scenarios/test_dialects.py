@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from clients import Careful
-from speeches import SPEECHES, Heard, Speaking, speaking
+from speeches import SILENT, SPEECHES, Heard, Speaking, speaking
 from staging import ROWS, play, verdict
 
 from brownout.fakes.dialects import NAMES
@@ -26,8 +26,8 @@ UNMEASURED = {"stream.backpressure"}
 CROWDS = {"retry.budget", "retry.exponential", "retry.herd-on-recovery", "retry.jitter", "timeout.tail"}
 CROWDED = "gemini"
 UNREADABLE = (httpx.ReadError, ValueError, LookupError, TypeError)
-WITHOUT_SENTINEL = {"openai-responses", "openai_compatible"}
-"""Whose streams have none, though others of their dialect have one."""
+WITHOUT_SENTINEL = {"openai-responses", "openai_compatible", SILENT}
+"""Whose streams have none that means nothing, though others of their dialect have one."""
 
 
 VARIATION = "openai_compatible-"

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...script import End, Op, Send, Wait, whole
-from ..saying import Said, Wants, say
+from ..saying import THOUGHT, Said, Wants, say
 from ..wire import json_bytes, json_value, sse, stream_head, text_id
 from .limits import common_headers
 from .refusing import format_of
@@ -31,7 +31,6 @@ FINISHES = {
     "tool_calls": "tool_use",
     "refusal": "refusal",
 }
-THOUGHT = ("I am asked to say something,", " so I say it.")
 PING = Send(b'event: ping\ndata: {"type":"ping"}\n\n', "comment")
 NOTICE = sse(b'{"type":"notice"}', "comment", "notice")
 GARBAGE = sse(b'{"type":"content_block_delta","index":0,"delta":{"type":"text_', "garbage", "content_block_delta")

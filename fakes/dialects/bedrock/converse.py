@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import frames
 from ...script import End, Head, Op, Send, Wait, whole
-from ..saying import Said, Wants, say
+from ..saying import THOUGHT, Said, Wants, say
 from ..wire import Unreadable, hex_id, json_bytes, json_value, text_id
 from .reading import get, tools_of
 from .troubles import headers
@@ -35,7 +35,6 @@ FINISHES = {
     "tool_calls": "tool_use",
     "refusal": "content_filtered",
 }
-THOUGHT = ("I am asked to say something,", " so I say it.")
 PADDING = ascii_letters + digits
 
 Event = tuple[str, dict[str, Any], str]

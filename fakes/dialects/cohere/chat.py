@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...script import End, Op, Send, Wait, whole
-from ..saying import ANY_OBJECT, Said, Wants, say
+from ..saying import ANY_OBJECT, THOUGHT, Said, Wants, say
 from ..wire import json_bytes, sse, stream_head, text_id
 from .reading import tools_of
 from .refusing import schema_of
@@ -38,7 +38,6 @@ FINISHES = {
 }
 # What the model reads and writes beyond what is billed, as in a published answer: 3 and 1 billed, 70 and 3 in all.
 UNBILLED_INPUT, UNBILLED_OUTPUT = 67, 2
-THOUGHT = ("I am asked to say something,", " so I say it.")
 PLAN = ("I will call", " a tool.")
 DONE = Send(b"data: [DONE]\n\n", "sentinel")
 

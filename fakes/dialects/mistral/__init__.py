@@ -19,6 +19,7 @@ from ..openai.models import CREATED
 from ..openai.refusing import refuse_model
 from ..reading import Routes
 from ..refusing import Refused, page, with_own
+from ..saying import THOUGHT
 from ..wire import hex_id, json_bytes, json_value, sse, text_id
 from . import limits, troubles
 
@@ -37,7 +38,6 @@ FINISHES = {
     "tool_calls": "tool_calls",
     "refusal": "stop",
 }
-THOUGHT = ("I am asked to say something,", " so I say it.")
 DIMENSIONS = 1024
 CALL_ID = 9
 

@@ -14,6 +14,7 @@ from ...script import Head, Headers, Op, Send, whole
 from ..openai import OpenAI, troubles
 from ..openai.limits import request_id
 from ..reading import Routes
+from ..saying import THOUGHT
 from ..wire import json_bytes, json_value, sse
 from .variations import Variation, variation
 
@@ -92,11 +93,14 @@ def _varied(ask: Ask, script: Sequence[Op]) -> tuple[Op, ...]:
     head, *rest = script
     assert isinstance(head, Head)
     if _streams(ask):
-        return (Head(head.status, _headers(head.headers, own)), *_streamed(rest, own))
+        return (Head(head.status, _headers(head.headers, own)), *_streamed(ask, rest, own))
     value = json_value(b"".join(op.data for op in rest if isinstance(op, Send)))
     if ask.route == "chat":
         value = {name: each for name, each in value.items() if name == "usage" or name not in OF_OPENAI}
         value = _said(value, own)
+        if _shows_thought(ask, own):
+            for choice in value["choices"]:
+                choice["message"][own.thought] = "".join(THOUGHT)
     told = tuple(pair for pair in _headers(head.headers, own) if pair[0] not in FRAMING)
     return whole(head.status, json_bytes(value), headers=told)
 
@@ -105,7 +109,7 @@ def _streams(ask: Ask) -> bool:
     return ask.stream and ask.route == "chat"
 
 
-def _streamed(script: Sequence[Op], own: Variation) -> Iterator[Op]:
+def _streamed(ask: Ask, script: Sequence[Op], own: Variation) -> Iterator[Op]:
     usage = [json_value(_data(op))["usage"] for op in script if isinstance(op, Send) and op.part == "usage"]
     last = max((at for at, op in enumerate(script) if isinstance(op, Send) and op.part == "finish"), default=-1)
     if own.comment:
@@ -115,10 +119,24 @@ def _streamed(script: Sequence[Op], own: Variation) -> Iterator[Op]:
             yield op
         elif op.part == "sentinel":
             if own.sentinel:
-                yield op
+                yield Send(op.data, "finish") if own.silent and ask.answer.finish == "stop" else op
         elif op.part != "usage" or own.usage == "always":
             told = usage if op.part == "usage" or (at == last and own.usage != "always") else []
-            yield sse(json_bytes(_chunk(json_value(_data(op)), told, own)), op.part)
+            chunk = _chunk(json_value(_data(op)), told, own)
+            yield sse(json_bytes(chunk), op.part)
+            if op.part == "opening" and _shows_thought(ask, own):
+                yield from _thoughts(chunk, own)
+
+
+def _shows_thought(ask: Ask, own: Variation) -> bool:
+    return own.thought is not None and ask.reasoning_tokens > 0
+
+
+def _thoughts(opening: dict[str, Any], own: Variation) -> Iterator[Op]:
+    """What the model thought, behind the chunk that opens a choice."""
+    for choice in opening["choices"]:
+        for piece in THOUGHT if "role" in choice["delta"] else ():
+            yield sse(json_bytes({**opening, "choices": [{**choice, "delta": {own.thought: piece}}]}), "opening")
 
 
 def _chunk(value: dict[str, Any], usage: list[Any], own: Variation) -> Any:
@@ -135,7 +153,14 @@ def _chunk(value: dict[str, Any], usage: list[Any], own: Variation) -> Any:
 def _said(value: dict[str, Any], own: Variation) -> Any:
     """An answer or a chunk with the fields that are this provider's own."""
     made = {**value, **own.more}
+    if own.silent:
+        made["choices"] = [_silent(choice) if "delta" in choice else choice for choice in made["choices"]]
     return _without_null(made) if own.terse else made
+
+
+def _silent(choice: dict[str, Any]) -> dict[str, Any]:
+    """A piece of a choice that does not tell of a natural end."""
+    return {**choice, "finish_reason": None} if choice["finish_reason"] == "stop" else choice
 
 
 def _without_null(value: Any) -> Any:

@@ -35,6 +35,11 @@ class Variation:
     """Whether what is null is left out."""
     limits: bool = False
     """Whether the headers tell of rate limits."""
+    thought: str | None = None
+    """The field beside the content that shows what the model thought."""
+    silent: bool = False
+    """Whether a stream that ends by itself never says so: the reason in its last chunk is null, and `[DONE]` is all
+    there is."""
     keyless: bool = False
     """Whether any key will do, and none."""
 
@@ -66,11 +71,14 @@ def _bare(error: Error, _status: int) -> Any:
 
 
 VARIATIONS: dict[str, Variation] = {
-    "openrouter": Variation(_openrouter, comment=b": OPENROUTER PROCESSING\n\n", more={"provider": "Brownout"}),
-    "groq": Variation(_groq, usage="x_groq", limits=True),
-    "together": Variation(_together, usage="last"),
-    "ollama": Variation(_ollama, more={"system_fingerprint": "fp_ollama"}, keyless=True),
-    "vllm": Variation(_vllm, usage="last", more={"prompt_logprobs": None}, keyless=True),
+    "openrouter": Variation(
+        _openrouter, comment=b": OPENROUTER PROCESSING\n\n", more={"provider": "Brownout"}, thought="reasoning"
+    ),
+    "groq": Variation(_groq, usage="x_groq", limits=True, thought="reasoning"),
+    "together": Variation(_together, usage="last", thought="reasoning"),
+    "ollama": Variation(_ollama, more={"system_fingerprint": "fp_ollama"}, thought="reasoning", keyless=True),
+    "vllm": Variation(_vllm, usage="last", more={"prompt_logprobs": None}, thought="reasoning_content", keyless=True),
+    "vllm-mlx": Variation(_vllm, thought="reasoning_content", silent=True, keyless=True),
 }
 BARE = Variation(_bare, usage="never", sentinel=False, terse=True)
 

@@ -21,7 +21,7 @@ from brownout.fakes.server import FakeServer
 from brownout.fakes.weather import Weather, always
 
 PATH = "/v1/chat/completions"
-NAMES = ["bare", "groq", "ollama", "openrouter", "together", "vllm"]
+NAMES = ["bare", "groq", "ollama", "openrouter", "together", "vllm", "vllm-mlx"]
 TEXT = QUICK.whole("k7q2x9")
 TOOLS: Any = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
 CLASSES = {
@@ -75,7 +75,8 @@ class TestClient:
 
         assert (TEXT, "stop") == (whole.choices[0].message.content, whole.choices[0].finish_reason)
         assert TEXT == "".join(choice.delta.content or "" for choice in choices)
-        assert ["stop"] == [choice.finish_reason for choice in choices if choice.finish_reason]
+        told = [choice.finish_reason for choice in choices if choice.finish_reason]
+        assert ([] if server.fake.model.startswith("vllm-mlx/") else ["stop"]) == told
         assert whole.usage.prompt_tokens > 0
 
     def test_a_tool_call(self, server: FakeServer, client: openai.OpenAI) -> None:
@@ -163,6 +164,33 @@ class TestWire:
             "bare"
         ).post(PATH, {"model": "llama-9", "messages": MESSAGES}).json
 
+    @pytest.mark.parametrize(("more", "told"), [({}, []), ({"max_tokens": 3}, ["length"])])
+    def test_a_silent_server_ends_by_its_sentinel_alone(self, more: dict[str, Any], told: list[str]) -> None:
+        """
+        Where nothing else has ended it, the last chunk says null and `[DONE]` has the whole meaning.
+        """
+        spoken = chat("vllm-mlx", stream=True, **more)
+        reasons = [choice["finish_reason"] for chunk in spoken.chunks for choice in chunk["choices"]]
+
+        assert told == [reason for reason in reasons if reason]
+        assert spoken.body.endswith(b"data: [DONE]\n\n")
+        assert ("sentinel" in spoken.parts) is bool(told)
+
+    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_what_was_thought_has_a_field_of_its_own(self, name: str, stream: bool) -> None:
+        """
+        Beside the content, where the provider shows it; a bare server does not.
+        """
+        spoken = chat(name, Answer(words=3, reasoning_tokens=9), stream=stream)
+        field = "delta" if stream else "message"
+        values = spoken.chunks if stream else [spoken.json]
+        said = [choice[field] for value in values for choice in value["choices"]]
+        thought = "".join(each.get("reasoning") or each.get("reasoning_content") or "" for each in said)
+
+        assert "k7q2x9-1 k7q2x9-2 k7q2x9-3" == "".join(each.get("content") or "" for each in said)
+        assert ("" if name == "bare" else "I am asked to say something, so I say it.") == thought
+
     def test_a_comment_comes_before_the_first_chunk(self) -> None:
         """
         OpenRouter's.
@@ -234,7 +262,7 @@ class TestWire:
     )
     def test_any_ask_is_answered_or_refused(self, name: str, body: dict[str, Any], words: int) -> None:
         """
-        An answer has choices, a stream has a reason for its end for each, and a refusal is an error.
+        An answer has choices, a stream has a reason for its end for each unless it is silent, a refusal is an error.
         """
         spoken = chat(name, Answer(words=words), **body)
 
@@ -242,7 +270,8 @@ class TestWire:
             assert "error" in spoken.json
         elif body.get("stream"):
             choices = [choice for chunk in spoken.chunks for choice in chunk["choices"]]
-            assert body.get("n", 1) == len([choice for choice in choices if choice.get("finish_reason")])
+            told = [choice["finish_reason"] for choice in choices if choice.get("finish_reason")]
+            assert body.get("n", 1) == len(told) or (name == "vllm-mlx" and not told)
         else:
             assert body.get("n", 1) == len(spoken.json["choices"])
 
