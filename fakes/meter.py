@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from .answer import count_tokens
 from .events import payloads, unframed
 from .fake import Price
+from .figures import MICRO
 from .script import Op, Send, header
 
 if TYPE_CHECKING:
@@ -143,23 +144,32 @@ def settle_batch(exchange: Exchange, ask: Ask) -> None:
         exchange.cache_written_tokens += row.cache_written_tokens
         exchange.reasoning_tokens += row.reasoning_tokens
         if (model := row.fake.find(row.model)) is not None:
-            exchange.microdollars += round(microdollars(model.price, *counts) * BATCHED)
+            exchange.microdollars += microdollars(model.price, *counts, share=BATCHED)
 
 
 def microdollars(
-    price: Price, input_tokens: int, output_tokens: int, cached_tokens: int = 0, cache_written_tokens: int = 0
+    price: Price,
+    input_tokens: int,
+    output_tokens: int,
+    cached_tokens: int = 0,
+    cache_written_tokens: int = 0,
+    *,
+    share: float = 1.0,
 ) -> int:
-    """The price of so many tokens, rounded to the nearest micro-dollar.
+    """A share of the price of so many tokens, rounded once, to the nearest micro-dollar.
 
-    A dollar per million tokens is a micro-dollar per token, so the list price multiplies as it stands. `cached_tokens`
-    and `cache_written_tokens` are parts of `input_tokens`.
+    `cached_tokens` and `cache_written_tokens` are parts of `input_tokens`. Prices are summed up in whole micro-dollars
+    per million tokens: 0.075 dollars are no binary fraction.
     """
     cached = price.input if price.cached is None else price.cached
     written = price.input if price.cache_write is None else price.cache_write
-    plain = input_tokens - cached_tokens - cache_written_tokens
-    return round(
-        plain * price.input + cached_tokens * cached + cache_written_tokens * written + output_tokens * price.output
+    counted = (
+        (input_tokens - cached_tokens - cache_written_tokens, price.input),
+        (cached_tokens, cached),
+        (cache_written_tokens, written),
+        (output_tokens, price.output),
     )
+    return round(sum(tokens * round(dollars * MICRO) for tokens, dollars in counted) * share / MICRO)
 
 
 def _decoded(body: bytes, exchange: Exchange) -> bytes:

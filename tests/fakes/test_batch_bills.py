@@ -13,6 +13,7 @@ from speaking import KEY, MESSAGES, QUICK, billed, serving
 
 from brownout.fakes.answer import Answer, BatchRun
 from brownout.fakes.faults.replies import Unavailable
+from brownout.fakes.meter import microdollars
 from brownout.fakes.server import FakeServer
 from brownout.fakes.weather import Weather, always
 
@@ -59,8 +60,11 @@ def test_a_batch_costs_half(name: str) -> None:
         CALLS[name](server, 4)
         batch = billed(server)
 
-    assert alone.microdollars > 0
-    assert 3 * round(alone.microdollars / 2) == batch.microdollars
+    model = server.fake.find(server.fake.model)
+    assert model is not None
+    half = microdollars(model.price, alone.input_tokens, alone.output_tokens, share=0.5)
+    assert 0 < half < alone.microdollars < 2 * half + 2
+    assert 3 * half == batch.microdollars
     assert (3 * alone.input_tokens, 3 * alone.output_tokens) == (batch.input_tokens, batch.output_tokens)
 
 

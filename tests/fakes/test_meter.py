@@ -2,14 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
+from operator import mul
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rawsocket import CANARY, QUICK, Played, RawSocket, chat, play, serving
 from scripted import until
 
 from brownout.fakes.answer import Answer, Pace, count_tokens
-from brownout.fakes.fake import Fake, Price
+from brownout.fakes.fake import Fake, Price, price_list
 from brownout.fakes.faults import Fault
 from brownout.fakes.faults.body import EmptyBody, ErrorInOk, HalfBody, HtmlPage, MalformedJson
 from brownout.fakes.faults.compression import Compressed
@@ -49,6 +53,22 @@ class TestPrice:
         Input, output and cached input cost what the list says, in micro-dollars.
         """
         assert expected == microdollars(Price(0.15, 0.60, 0.075), *tokens)
+
+    @given(st.sampled_from(sorted(price_list())), *[st.integers(0, 10**6)] * 4, st.sampled_from([1.0, 0.5]))
+    def test_every_price_of_the_list_is_exact(
+        self, name: str, plain: int, cached: int, cache_written: int, output: int, share: float
+    ) -> None:
+        """
+        The sum is rounded once, and is what one works out with the decimal figures of the list.
+        """
+        price = price_list()[name].price
+        figures = (price.input, price.cached, price.cache_write, price.output)
+        exact = [Fraction(str(price.input if figure is None else figure)) for figure in figures]
+        counts = (plain, cached, cache_written, output)
+        expected = round(sum(map(mul, counts, exact)) * Fraction(share))
+
+        prompt = plain + cached + cache_written
+        assert expected == microdollars(price, prompt, output, cached, cache_written, share=share)
 
 
 class TestFairAnswers:

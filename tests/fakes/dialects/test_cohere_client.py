@@ -102,6 +102,27 @@ class TestFair:
         assert "COMPLETE" == found[-1].delta.finish_reason
         assert account(server, client).output_tokens == found[-1].delta.usage.billed_units.output_tokens
 
+    async def test_the_asynchronous_client(self, server: FakeServer) -> None:
+        """
+        It hears the same: text, whole and streamed, tools, embeddings, ranks.
+        """
+        async with httpx.AsyncClient(timeout=10) as connections:
+            base = f"http://127.0.0.1:{server.port}"
+            client = cohere.AsyncClientV2(server.fake.keys[0], base_url=base, httpx_client=connections)
+            found: Any = await client.chat(model=MODEL, messages=MESSAGES)
+            events = [event async for event in client.chat_stream(model=MODEL, messages=MESSAGES)]
+            embedded = await client.embed(model="embed-v4.0", input_type="classification", texts=["a", "b"])
+            ranked = await client.rerank(model="rerank-v3.5", query="a", documents=["b", "c"])
+            server.answer = CALLING
+            called: Any = await client.chat(model=MODEL, messages=MESSAGES, tools=TOOLS)
+
+        assert ("COMPLETE", TEXT) == (found.finish_reason, found.message.content[0].text)
+        assert (TEXT, "message-end") == (texts(events), events[-1].type)
+        assert 2 == len(embedded.embeddings.float_ or ())
+        assert {0, 1} == {each.index for each in ranked.results}
+        (call,) = called.message.tool_calls
+        assert {"city": "Bonn"} == json.loads(call.function.arguments)
+
     @pytest.mark.parametrize("fault", [SplitBytes(), JoinedFrames(), NoSentinel()], ids=repr)
     def test_a_stream_in_any_segments(self, server: FakeServer, client: cohere.ClientV2, fault: Any) -> None:
         """
