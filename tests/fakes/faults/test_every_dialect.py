@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import rawsocket
+from hypothesis import example, given
+from hypothesis import strategies as st
 from languages import LANGUAGES, WRITING, Language
 
-from brownout.fakes.answer import Answer, Pace
+from brownout.fakes.answer import CANARY, Answer, Pace, find_canary
 from brownout.fakes.ask import TROUBLES, Ask, Trouble
 from brownout.fakes.dialects import NAMES, dialect
+from brownout.fakes.fake import secret
 from brownout.fakes.faults import Fault
 from brownout.fakes.faults.answers import NoChoices, NoText, NullContent, StopReason
 from brownout.fakes.faults.body import ErrorInOk, MalformedJson
@@ -257,17 +260,29 @@ def test_a_stream_says_what_the_whole_answer_says(language: Language) -> None:
 
 
 @pytest.mark.parametrize("language", WRITING.values(), ids=WRITING)
-def test_an_ask_is_read_as_it_was_written(language: Language) -> None:
+@given(
+    text=st.text(),
+    canary=st.from_regex(CANARY, fullmatch=True),
+    stream=st.booleans(),
+    most=st.integers(16, 1024),
+    number=st.integers(1, 99),
+)
+@example(text="Say it. ", canary="[bo:abc123]", stream=True, most=77, number=1)
+def test_an_ask_is_read_as_it_was_written(
+    language: Language, text: str, canary: str, stream: bool, most: int, number: int
+) -> None:
     """
     Model, text, canary, key, limit and whether it is streamed are those of the request; the script ends properly.
     """
-    fake = language.fake()
-    request = language.request(fake, "Say it. [bo:abc123]", stream=True, most=77)
+    fake = language.fake(keys=(secret(number),))
+    said = f"{text}{canary}"
+    request = language.request(fake, said, stream=stream, most=most)
     ask = dialect(fake.dialect).read(request, fake)
 
     assert None is ask.trouble
-    assert (fake.model, True, 77, fake.keys[0]) == (ask.model, ask.stream, ask.max_output, ask.key)
-    assert ("Say it. [bo:abc123]",) == ask.texts
+    assert (fake.model, stream, most, fake.keys[0]) == (ask.model, ask.stream, ask.max_output, ask.key)
+    assert (said,) == ask.texts
+    assert canary.removeprefix("[bo:").removesuffix("]") == find_canary(ask.texts)
     assert isinstance(list(ask.dialect.answer(ask))[-1], End)
 
 
