@@ -18,7 +18,7 @@ from ..refusing import Refused, with_own
 from ..speaker import Speaker
 from ..wire import json_bytes, json_value
 from . import content, embeddings, models, troubles
-from .reading import BODIES, ROUTES, by_events, glance, key_of
+from .reading import BODIES, ROUTES, by_events, details_of, glance, key_of
 from .refusing import check_content, check_model, check_window
 
 GENERATING = frozenset({"generate", "stream"})
@@ -72,8 +72,7 @@ class Gemini(Speaker):
 
     def count(self, ask: Ask) -> tuple[Op, ...]:
         """How many tokens a prompt has; to count costs nothing."""
-        details = [{"modality": "TEXT", "tokenCount": ask.input_tokens}]
-        body = {"totalTokens": ask.input_tokens, "promptTokensDetails": details, **self.counted(ask)}
+        body = {"totalTokens": ask.input_tokens, "promptTokensDetails": details_of(ask), **self.counted(ask)}
         ask.input_tokens = 0
         return whole(200, troubles.pretty(body), content.JSON, content.HEADERS)
 

@@ -14,7 +14,7 @@ from ...answer import count_tokens
 from ...script import End, Head, Headers, Op, Send, Wait, whole
 from ..saying import ANY_OBJECT, Said, Wants, say
 from ..wire import Unreadable, json_bytes, json_value, text_id
-from .reading import ENUM, by_events, functions_of, get, json_schema, objects, parameters_of
+from .reading import ENUM, by_events, details_of, functions_of, get, json_schema, objects, parameters_of
 from .troubles import pretty
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def usage(ask: Ask, visible: int | None, extras: Extras) -> dict[str, Any]:
         "cachedContentTokenCount": ask.cached_tokens,
         "thoughtsTokenCount": ask.reasoning_tokens,
     }
-    details = [{"modality": "TEXT", "tokenCount": ask.input_tokens}]
+    details = details_of(ask)
     traffic = {"trafficType": extras["trafficType"]} if "trafficType" in extras else {}
     return {**{name: count for name, count in counts.items() if count}, "promptTokensDetails": details, **traffic}
 

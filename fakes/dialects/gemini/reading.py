@@ -6,6 +6,7 @@ Google reads JSON as protocol buffers do: a field goes by its name in camel case
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
@@ -37,7 +38,9 @@ ROUTES = Routes(
 ENUM = "text/x.enum"
 """The type of an answer that is one of several words."""
 IMAGE_TOKENS = 258
-"""Of an image, or of one tile of a large one."""
+"""Of an image, or of one tile of a large one; other files are taken for as much."""
+MODALITIES = {"image": "IMAGE", "video": "VIDEO", "audio": "AUDIO"}
+"""By how the type of a file begins; any other is a document."""
 BODIES = frozenset(METHODS.values())
 
 
@@ -78,19 +81,26 @@ def glance(ask: Ask) -> None:
         return
     ask.model = unquote(ask.about or "") or None
     ask.stream = ask.route == "stream"
-    asked = get(body, "generateContentRequest", body) if ask.route == "count" else body
-    contents = [get(asked, "systemInstruction"), *objects(get(asked, "contents")), get(asked, "content")]
-    contents += [get(one, "content") for one in objects(get(asked, "requests"))]
-    parts = [part for content in objects(contents) for part in objects(content.get("parts"))]
+    asked = _asked(ask)
+    parts = _parts(asked)
     ask.texts = tuple(text for part in parts for text in _texts(part))
     most = get(get(asked, "generationConfig"), "maxOutputTokens")
     ask.max_output = most if type(most) is int and most > 0 else None
     ask.input_tokens = sum(map(count_tokens, ask.texts))
-    ask.input_tokens += IMAGE_TOKENS * sum(bool(get(part, "inlineData") or get(part, "fileData")) for part in parts)
+    ask.input_tokens += IMAGE_TOKENS * sum(1 for _ in _files(parts))
     functions = functions_of(asked)
     if functions:
         ask.tools = tuple(functions)
         ask.input_tokens += count_tokens(json_bytes(list(functions.values())).decode("utf-8", "replace"))
+
+
+def details_of(ask: Ask) -> list[dict[str, Any]]:
+    """What the tokens of a prompt are of."""
+    kinds = [str(get(file, "mimeType") or "").partition("/")[0] for file in _files(_parts(_asked(ask)))]
+    held = Counter(MODALITIES.get(kind, "DOCUMENT") for kind in kinds)
+    counts = {"TEXT": ask.input_tokens - IMAGE_TOKENS * len(kinds)}
+    counts |= {name: IMAGE_TOKENS * held[name] for name in sorted(held)}
+    return [{"modality": name, "tokenCount": count} for name, count in counts.items() if count]
 
 
 def functions_of(body: Any) -> dict[str, dict[str, Any]]:
@@ -125,6 +135,20 @@ def json_schema(schema: Any) -> Any:
             case _:
                 made[name] = value
     return made
+
+
+def _asked(ask: Ask) -> Any:
+    return get(ask.body, "generateContentRequest", ask.body) if ask.route == "count" else ask.body
+
+
+def _parts(asked: Any) -> list[dict[str, Any]]:
+    contents = [get(asked, "systemInstruction"), *objects(get(asked, "contents")), get(asked, "content")]
+    contents += [get(one, "content") for one in objects(get(asked, "requests"))]
+    return [part for content in objects(contents) for part in objects(content.get("parts"))]
+
+
+def _files(parts: list[dict[str, Any]]) -> Iterator[Any]:
+    return (file for part in parts if (file := get(part, "inlineData") or get(part, "fileData")))
 
 
 def _texts(part: dict[str, Any]) -> Iterator[str]:

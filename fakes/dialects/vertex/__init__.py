@@ -10,6 +10,7 @@ and no time to come back.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from ..anthropic.reading import glance as glance_at_message
 from ..anthropic.refusing import check_message, check_newest
 from ..anthropic.refusing import check_window as check_message_window
 from ..gemini import GENERATING, Gemini, content, models, troubles
-from ..gemini.reading import METHODS, key_of
+from ..gemini.reading import METHODS, details_of, get, glance, key_of, objects
 from ..gemini.refusing import check_model, refuse
 from ..reading import Routes
 from ..refusing import Refused, Row
@@ -42,6 +43,7 @@ ROUTES = Routes(
             if name != "batch_embed"
         ),
         ("POST", rf"{PLACE}/google/models/([^/:]+):predict", "predict"),
+        ("POST", rf"{PLACE}/google/models/([^/:]+):computeTokens", "compute"),
         ("GET", rf"{PLACE}/google/models", "models.list"),
         ("GET", rf"{PLACE}/google/models/([^/:]+)", "models.get"),
         ("POST", rf"{PLACE}/anthropic/models/count-tokens:rawPredict", "claude.count"),
@@ -102,6 +104,10 @@ class Vertex(Gemini):
             check_model(ask)
             if not ask.texts:
                 raise refuse("The request has no instances.")
+        elif ask.route == "compute":
+            ask.body = json_value(ask.request.body)
+            glance(ask)
+            check_model(ask)
         elif ask.route in CLAUDE or ask.route == "claude.count":
             self._understand_message(ask)
         else:
@@ -118,6 +124,11 @@ class Vertex(Gemini):
             ask.input_tokens = 0  # counting costs nothing
             ask.answer = replace(ask.answer, text="")  # nothing is said here that a caller would hear
             return whole(200, json_bytes(counted), headers=content.HEADERS)
+        if ask.route == "compute":
+            ask.input_tokens = 0  # neither does this
+            ask.answer = replace(ask.answer, text="")
+            tokens = [_tokens(each) for each in objects(get(ask.body, "contents"))]
+            return whole(200, troubles.pretty({"tokensInfo": tokens}), content.JSON, content.HEADERS)
         if ask.route != "predict":
             return super().say(ask)
         made = [
@@ -148,8 +159,7 @@ class Vertex(Gemini):
 
     def embedded(self, ask: Ask) -> dict[str, Any]:
         """What was read."""
-        details = [{"modality": "TEXT", "tokenCount": ask.input_tokens}]
-        return {"usageMetadata": {"promptTokenCount": ask.input_tokens, "promptTokensDetails": details}}
+        return {"usageMetadata": {"promptTokenCount": ask.input_tokens, "promptTokensDetails": details_of(ask)}}
 
     def error(self, ask: Ask, trouble: Trouble) -> dict[str, Any]:
         """The error object in its envelope; one of these has wordings of its own."""
@@ -209,6 +219,18 @@ class Vertex(Gemini):
         if version == NEWEST:
             check_newest(ask.body)
         check_message_window(ask)
+
+
+def _tokens(turn: dict[str, Any]) -> dict[str, Any]:
+    """Every token of a turn, four bytes each as they are counted, and a number for each that is always the same."""
+    text = "".join(str(part["text"]) for part in objects(turn.get("parts")) if part.get("text"))
+    data = text.encode("utf-8", "surrogatepass")
+    tokens = [data[at : at + 4] for at in range(0, len(data), 4)]
+    return {
+        "tokens": [b64encode(token).decode() for token in tokens],
+        "tokenIds": [str(int.from_bytes(token)) for token in tokens],
+        "role": turn.get("role", "user"),
+    }
 
 
 def _card(name: str) -> dict[str, Any]:

@@ -149,6 +149,20 @@ class TestAnyAsk:
             assert isinstance(spoken.json["totalTokens"], int)
             assert (0, 0) == (spoken.ask.input_tokens, spoken.ask.output_tokens)
 
+    def test_tokens_are_told_apart_by_what_they_are_of(self, dialect: str, path: str) -> None:
+        """
+        Text, images and documents, in the order of the alphabet behind the text; all of them are the prompt's.
+        """
+        files = [{"inlineData": {"mimeType": kind, "data": "aGk="}} for kind in ("image/png", "application/pdf")]
+        asked = {"contents": [{"parts": [{"text": "12345678"}, *files, files[0]]}]}
+        counted = google(dialect=dialect).post(f"{path}:countTokens", asked).json
+        used = google(dialect=dialect).post(f"{path}:generateContent", asked).json["usageMetadata"]
+        told = {each["modality"]: each["tokenCount"] for each in used["promptTokensDetails"]}
+
+        assert {"TEXT": 2, "DOCUMENT": 258, "IMAGE": 516} == told
+        assert used["promptTokensDetails"] == counted["promptTokensDetails"]
+        assert sum(told.values()) == counted["totalTokens"] == used["promptTokenCount"]
+
     @given(st.binary(max_size=60))
     def test_any_bytes_are_refused(self, dialect: str, path: str, body: bytes) -> None:
         """

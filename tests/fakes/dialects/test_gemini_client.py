@@ -199,6 +199,10 @@ class TestFair:
         models = client(server).models
         counted = models.count_tokens(model=MODEL, contents=PROMPT)
         assert 7 == counted.total_tokens
+        if server.fake.dialect == "vertex":
+            (computed,) = models.compute_tokens(model=MODEL, contents=PROMPT).tokens_info or ()
+            assert PROMPT.encode() == b"".join(computed.tokens or ())
+            assert 7 == len(computed.token_ids or ())
         embedded = models.embed_content(model="gemini-embedding-001", contents="hello")  # type: ignore[attr-defined]
         assert embedded.embeddings
         assert embedded.embeddings[0].values
