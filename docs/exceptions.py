@@ -3,17 +3,20 @@
     python docs/exceptions.py > docs/exceptions.md          or: nox -s exceptions
 
 Nothing in the table is copied from documentation: every cell is measured, with the client's own defaults, against a
-fake on a real socket. A dialect adds its clients to `CLIENTS`; a client that is not installed has no column.
+fake on a real socket. A dialect adds its clients to `CLIENTS`; a client that is not installed has no column. Clients
+for Node are called by the programs that the tests call them by; where there is no Node they have no table.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from brownout.fakes.answer import Answer, Pace
@@ -43,11 +46,13 @@ class Client:
     calling: Callable[[FakeServer], AbstractAsyncContextManager[Call]]
     of: str = ""
     """Which of several clients of the package it is."""
+    release: str = ""
+    """Its version, where it is not installed here."""
 
     @property
     def title(self) -> str:
         """The head of its column."""
-        return f"{self.package} {_version(self.package)}" + (f", {self.of}" if self.of else "")
+        return f"{self.package} {self.release or _version(self.package)}" + (f", {self.of}" if self.of else "")
 
 
 @dataclass(frozen=True)
@@ -187,6 +192,55 @@ CLIENTS = (
     Client("mistralai", "mistral", "mistral-large-latest", _mistral),
     Client("boto3", "bedrock", "anthropic.claude-haiku-4-5-20251001-v1:0", _bedrock),
 )
+
+
+def node(program: str, speaks: str, model: str, of: str = "", **asked: Any) -> Callable[[ExitStack], Client]:
+    """A client for Node, once it runs: what the program is asked may hang on the model and on whether it streams."""
+
+    def running(stack: ExitStack) -> Client:
+        from node import PACKAGES, calling  # noqa: PLC0415  # of the tests
+
+        program_call = stack.enter_context(calling(program))
+        package, _, release = PACKAGES[program][0].rpartition("@")
+
+        @asynccontextmanager
+        async def called(server: FakeServer) -> AsyncIterator[Call]:
+            key = server.fake.keys[0]
+            where = {"url": server.url, "key": key, "id": key_id(key), "model": model, "prompt": PROMPT}
+
+            async def call(stream: bool) -> object:
+                more = {name: value(model, stream) if callable(value) else value for name, value in asked.items()}
+                said = await asyncio.to_thread(program_call, **where, stream=stream, retries=None, **more)
+                if said["error"] is not None:
+                    raise type(said["error"], (Exception,), {})
+                return said
+
+            yield call
+
+        return Client(package, speaks, model, called, of, release)
+
+    return running
+
+
+MESSAGES = [{"role": "user", "content": PROMPT}]
+NODE_CLIENTS = (
+    node("openai_node.mjs", "openai", "gpt-4o-mini", api="openai", call="chat"),
+    node(
+        "anthropic_node.mjs",
+        "anthropic",
+        "claude-sonnet-5-5",
+        body=lambda model, stream: {"model": model, "max_tokens": 1024, "messages": MESSAGES},
+    ),
+    node("genai_node.mjs", "gemini", "gemini-2.5-flash", api="gemini", call="generate"),
+    node(
+        "bedrock_node.mjs",
+        "bedrock",
+        "anthropic.claude-haiku-4-5-20251001-v1:0",
+        body=lambda model, stream: {"modelId": model, "messages": [{"role": "user", "content": [{"text": PROMPT}]}]},
+        operation=lambda model, stream: "ConverseStream" if stream else "Converse",
+    ),
+    node("ai_sdk_node.mjs", "openai", "gpt-4o-mini", "@ai-sdk/openai", api="openai", call="generate"),
+)
 BROKEN: dict[str, tuple[AnyFault, bool]] = {
     "connection refused": (Refuse(), False),
     "connection reset before the headers": (ResetBeforeHeaders(), False),
@@ -222,9 +276,8 @@ async def met(client: Client, fault: AnyFault, *, stream: bool) -> str:
     return raised if attempts <= 1 else f"{raised}, {attempts} attempts"
 
 
-async def rows() -> AsyncIterator[tuple[str, ...]]:
-    """The head of the table, and each of its rows."""
-    clients = [client for client in CLIENTS if _version(client.package)]
+async def rows(clients: Sequence[Client]) -> AsyncIterator[tuple[str, ...]]:
+    """The head of a table of these clients, and each of its rows."""
     yield ("", *(client.title for client in clients))
     kinds = sorted({kind for client in clients for kind in dialect(client.dialect).troubles})
     for kind in sorted(kinds, key=lambda kind: (kind not in TROUBLES, kind)):
@@ -236,9 +289,9 @@ async def rows() -> AsyncIterator[tuple[str, ...]]:
         yield (name, *await asyncio.gather(*(met(client, fault, stream=stream) for client in clients)))
 
 
-async def table() -> str:
+async def table(clients: Sequence[Client]) -> str:
     """The table, as Markdown."""
-    head, *body = [row async for row in rows()]
+    head, *body = [row async for row in rows(clients)]
     lines = (head, ("---",) * len(head), *body)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
@@ -262,5 +315,25 @@ Measured by `docs/exceptions.py` (`nox -s exceptions`) against the fakes.
 """
 
 
+NODE = """
+
+## From Node
+
+The AI SDK tells of what goes wrong in a stream by a callback; an error that it is called with counts here.
+
+"""
+TESTS = Path(__file__).parents[1] / "tests" / "fakes"
+
+
+def main() -> None:
+    """Write the page."""
+    sys.stdout.write(HEAD + asyncio.run(table([client for client in CLIENTS if _version(client.package)])))
+    if shutil.which("npm"):
+        sys.path.insert(0, str(TESTS))
+        with ExitStack() as running:
+            sys.stdout.write(NODE + asyncio.run(table([started(running) for started in NODE_CLIENTS])))
+    sys.stdout.write("\n")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(HEAD + asyncio.run(table()) + "\n")
+    main()

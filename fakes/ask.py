@@ -66,7 +66,8 @@ class Trouble:
 
     `kind` is one of the dialect's `troubles`; `retry_after` is in seconds; `message`, `status`, `param` and `code`
     override what the dialect would say; `window` is the context window that the prompt did not fit, where it is not the
-    model's own.
+    model's own; `lasts` is for how long it holds, where `Retry-After` is somebody else's to send: whatever else tells of
+    a time agrees with it.
     """
 
     kind: str
@@ -77,6 +78,12 @@ class Trouble:
     headers: Headers = ()
     code: str | None = None
     window: int | None = None
+    lasts: float | None = None
+
+    def wait(self, usual: float) -> float:
+        """How long to wait before it is over; a usual time where nobody says."""
+        known = self.lasts if self.retry_after is None else self.retry_after
+        return usual if known is None else known
 
 
 @dataclass(slots=True)

@@ -71,7 +71,8 @@ class Refusal(ABC):
         if trouble is None:
             yield from script
             return
-        said = trouble if self.message is None else replace(trouble, message=self.message)
+        message = trouble.message if self.message is None else self.message
+        said = replace(trouble, lasts=self.retry_after, message=message)
         for op in reply(script, ask, said):
             yield with_headers(op, *self._hints(ask)) if isinstance(op, Head) else op
 

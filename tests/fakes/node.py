@@ -21,6 +21,23 @@ import pytest
 
 Calls = Callable[..., dict[str, Any]]
 """Calls with what is asked as keywords, and has what came."""
+PACKAGES = {
+    "openai_node.mjs": ("openai@7.59.0",),
+    "anthropic_node.mjs": ("@anthropic-ai/sdk@1.12.0",),
+    "genai_node.mjs": ("@google/genai@3.3.0",),
+    "bedrock_node.mjs": ("@aws-sdk/client-bedrock-runtime@3.1164.0",),
+    "ai_sdk_node.mjs": (
+        "ai@7.0.173",
+        "@ai-sdk/openai@4.0.118",
+        "@ai-sdk/anthropic@4.0.105",
+        "@ai-sdk/google@4.0.121",
+        "@ai-sdk/mistral@4.0.87",
+        "@ai-sdk/cohere@4.0.52",
+        "@ai-sdk/azure@4.0.85",
+        "@ai-sdk/openai-compatible@3.0.92",
+    ),
+}
+"""What each program calls with."""
 PROGRAMS = Path(__file__).parent / "dialects" / "programs"
 
 
@@ -43,11 +60,11 @@ def installed(*packages: str) -> Path:
 
 
 @contextmanager
-def calling(program: str, *packages: str) -> Iterator[Calls]:
+def calling(program: str) -> Iterator[Calls]:
     """Runs a program that answers lines of JSON, as if it stood where the packages are."""
     source = (PROGRAMS / program).read_text("utf-8")
     command = ["node", "--input-type=module", "--eval", source]
-    folder = installed(*packages)
+    folder = installed(*PACKAGES[program])
     with subprocess.Popen(  # noqa: S603
         command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -40,7 +40,7 @@ def refusal_headers(ask: Ask, trouble: Trouble, status: int) -> Headers:
         return (("request-id", request_id(ask)), *retry_headers(trouble))
     headers = common_headers(ask)
     if family := LIMITED.get(trouble.kind if status == 429 else ""):
-        reset = rfc3339(ask.now + (trouble.retry_after or 0.0))
+        reset = rfc3339(ask.now + trouble.wait(usual=0.0))
         families = ("requests",) if family == "requests" else ("tokens", "input-tokens")
         spent = {f"anthropic-ratelimit-{name}-remaining": "0" for name in families}
         spent |= {f"anthropic-ratelimit-{name}-reset": reset for name in families}

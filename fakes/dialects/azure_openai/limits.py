@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ...script import Headers, header
 from ..openai.limits import METERED, retry_headers
 from ..openai.troubles import LIMITED
+from ..refusing import whole_seconds
 from ..wire import hex_id
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def refusal_headers(ask: Ask, trouble: Trouble, status: int) -> Headers:
         return gateway_headers(ask)
     headers = common_headers(ask)
     if family := LIMITED.get(trouble.kind if status == 429 else ""):
-        wait = str(max(1, math.ceil(1.0 if trouble.retry_after is None else trouble.retry_after)))
+        wait = whole_seconds(trouble.wait(usual=1.0))
         spent = f"x-ratelimit-remaining-{family}"
         headers = tuple((name, "0" if name == spent else value) for name, value in headers)
         headers += ((f"x-ratelimit-reset-{family}", wait),)

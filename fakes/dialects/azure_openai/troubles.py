@@ -93,7 +93,7 @@ def error(ask: Ask, trouble: Trouble, request_id: str) -> dict[str, Any]:
     places = openai.places(ask, trouble, request_id) | {
         "operation": OPERATIONS.get(ask.route, "Unknown"),
         "version": version(ask) or "v1",
-        "seconds": whole_seconds(trouble.retry_after or 1.0),
+        "seconds": whole_seconds(trouble.wait(usual=1.0)),
     }
     made: dict[str, Any] = {
         "message": trouble.message or found.message.format_map(places),

@@ -39,8 +39,8 @@ def refusal_headers(ask: Ask, trouble: Trouble, status: int) -> Headers:
         return (("x-request-id", request_id(ask)),)
     headers = common_headers(ask)
     if family := LIMITED.get(trouble.kind if status == 429 else ""):
-        wait = 0.12 if trouble.retry_after is None else trouble.retry_after
-        spent = {f"x-ratelimit-remaining-{family}": "0", f"x-ratelimit-reset-{family}": duration(wait)}
+        reset = duration(trouble.wait(usual=0.12))
+        spent = {f"x-ratelimit-remaining-{family}": "0", f"x-ratelimit-reset-{family}": reset}
         headers = tuple((name, spent.get(name, value)) for name, value in headers)
     return headers + retry_headers(trouble)
 

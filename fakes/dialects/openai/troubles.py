@@ -209,7 +209,7 @@ def places(ask: Ask, trouble: Trouble, request_id: str) -> dict[str, object]:
         # At least so much was used that this request was one token too many.
         "used": max(tpm - quota.tokens.remaining, tpm - total + 1),
         "total": total,
-        "wait": duration(0.12 if trouble.retry_after is None else trouble.retry_after),
+        "wait": duration(trouble.wait(usual=0.12)),
         "context": _context(ask, trouble),
         "context_param": "messages" if ask.route != "responses" else "input",
     }

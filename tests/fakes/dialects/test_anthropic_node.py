@@ -19,7 +19,6 @@ from brownout.fakes.server import FakeServer
 from brownout.fakes.weather import Weather, always
 
 pytestmark = pytest.mark.slow
-PACKAGE = "@anthropic-ai/sdk@1.12.0"
 WHOLE = "k7q2x9-1 k7q2x9-2 k7q2x9-3 k7q2x9-4 k7q2x9-5 k7q2x9-6"
 TOOL = {"name": "weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
 RAISED = {
@@ -54,7 +53,7 @@ def server() -> Iterator[FakeServer]:
 @pytest.fixture(scope="module")
 def node(server: FakeServer) -> Iterator[Calls]:
     """Calls the fake with the client, in a process that calls as often as it is told to."""
-    with calling("anthropic_node.mjs", PACKAGE) as call:
+    with calling("anthropic_node.mjs") as call:
 
         def asking(*, stream: bool = False, **body: Any) -> dict[str, Any]:
             asked = {"model": server.fake.model, "max_tokens": 1024, "messages": MESSAGES, **body}

@@ -26,7 +26,6 @@ from brownout.fakes.server import FakeServer
 from brownout.fakes.weather import Weather, always
 
 pytestmark = pytest.mark.slow
-PACKAGES = ("@aws-sdk/client-bedrock-runtime@3.1164.0",)
 LANGUAGE = LANGUAGES["bedrock"]
 TEXT = QUICK.whole("k7q2x9")
 MESSAGES = LANGUAGE.body(LANGUAGE.model, PROMPT, stream=False)
@@ -57,7 +56,7 @@ def server() -> Iterator[FakeServer]:
 def node(server: FakeServer) -> Iterator[Call]:
     """Calls an operation of the fake's."""
     key = server.fake.keys[0]
-    with calling("bedrock_node.mjs", *PACKAGES) as call:
+    with calling("bedrock_node.mjs") as call:
 
         def ask(operation: str, **body: Any) -> dict[str, Any]:
             asked = {"modelId": server.fake.model, **body}

@@ -26,20 +26,6 @@ from brownout.fakes.server import FakeServer
 from brownout.fakes.weather import Weather, always
 
 pytestmark = pytest.mark.slow
-PACKAGES = {
-    "openai_node.mjs": ("openai@7.59.0",),
-    "genai_node.mjs": ("@google/genai@3.3.0",),
-    "ai_sdk_node.mjs": (
-        "ai@7.0.173",
-        "@ai-sdk/openai@4.0.118",
-        "@ai-sdk/anthropic@4.0.105",
-        "@ai-sdk/google@4.0.121",
-        "@ai-sdk/mistral@4.0.87",
-        "@ai-sdk/cohere@4.0.52",
-        "@ai-sdk/azure@4.0.85",
-        "@ai-sdk/openai-compatible@3.0.92",
-    ),
-}
 WHOLE = "k7q2x9-1 k7q2x9-2 k7q2x9-3 k7q2x9-4 k7q2x9-5 k7q2x9-6"
 CITY = {"city": "Zürich 🙂"}
 TOOL = {
@@ -141,7 +127,7 @@ class Refuse:
 def program() -> Iterator[Callable[[str], Calls]]:
     """The process of a program."""
     with ExitStack() as running:
-        yield cache(lambda name: running.enter_context(calling(name, *PACKAGES[name])))
+        yield cache(lambda name: running.enter_context(calling(name)))
 
 
 @pytest.fixture(params=CLIENTS, ids=lambda client: f"{client.program.partition('_node')[0]}-{client.speaks}")

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import pytest
 import rawsocket
 import virtual
+from languages import LANGUAGES
 from rawsocket import Play
 
 from brownout.fakes.answer import Answer, Pace
@@ -35,6 +39,24 @@ class TestRetryAfter:
         assert ("open", 429) == (played.heard.how, played.heard.status)
         assert not {"retry-after", "retry-after-ms"} & played.heard.headers.keys()
         assert ("rate_limited",) == played.exchange.faults
+
+    @pytest.mark.parametrize("form", ["seconds", "ms", "date", "own"])
+    @pytest.mark.parametrize(("by", "family"), [("requests", "requests"), ("tokens", "tokens")])
+    def test_nothing_else_tells_another_time(self, by: Any, family: str, form: Any) -> None:
+        """
+        In whatever form the hint comes, the provider's words and the time at which its limits are full again agree.
+        """
+        openai, azure, anthropic = (
+            asyncio.run(rawsocket.play(RateLimited(by=by, retry_after=7, form=form), language=LANGUAGES[name])).heard
+            for name in ("openai", "azure_openai", "anthropic")
+        )
+        reset = datetime.fromisoformat(anthropic.headers[f"anthropic-ratelimit-{family}-reset"])
+
+        assert "7s" == openai.headers[f"x-ratelimit-reset-{family}"]
+        assert b"Please try again in 7s." in openai.body
+        assert "7" == azure.headers[f"x-ratelimit-reset-{family}"]
+        assert b"Please retry after 7 seconds." in azure.body
+        assert 5.0 <= (reset - parsedate_to_datetime(anthropic.headers["date"])).total_seconds() <= 8.0
 
     @pytest.mark.parametrize(
         ("fault", "header", "literally"),

@@ -1,4 +1,5 @@
 // Calls with the AI SDK and its providers, once for each line it reads; prints what came as a line of JSON.
+// `retries` is how often the client tries again: never where it is not said, as often as it ships where it is null.
 import { createInterface } from 'node:readline';
 import { embedMany, generateText, jsonSchema, Output, streamText, tool as toolOf } from 'ai';
 import { createAnthropic } from '@ai-sdk/anthropic';
@@ -37,7 +38,7 @@ async function generate(asked, said) {
   const options = {
     model: providers[asked.api](asked)(asked.model),
     prompt,
-    maxRetries: 0,
+    ...(asked.retries !== null && { maxRetries: asked.retries ?? 0 }),
     ...(tool && { tools: { [tool.name]: toolOf({ inputSchema: jsonSchema(tool.schema) }) } }),
     ...(schema && { output: Output.object({ schema: jsonSchema(schema) }) }),
   };

@@ -1,9 +1,10 @@
 // Calls with Anthropic's client, once for each line it reads; prints what came as a line of JSON.
+// `retries` is how often the client tries again: never where it is not said, as often as it ships where it is null.
 import { createInterface } from 'node:readline';
 import { Anthropic } from '@anthropic-ai/sdk';
 
-async function call({ url, key, stream, body }) {
-  const client = new Anthropic({ baseURL: url, apiKey: key, maxRetries: 0 });
+async function call({ url, key, stream, body, retries: maxRetries = 0 }) {
+  const client = new Anthropic({ baseURL: url, apiKey: key, maxRetries });
   const said = { error: null, status: null, types: [], text: '', stop: null, tools: [], usage: null };
   try {
     let message;

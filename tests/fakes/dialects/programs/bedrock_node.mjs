@@ -1,16 +1,17 @@
 // Calls with Amazon's client, once for each line it reads; prints what came as a line of JSON.
+// `retries` is how often the client tries again: never where it is not said, as often as it ships where it is null.
 import { createInterface } from 'node:readline';
 import * as bedrock from '@aws-sdk/client-bedrock-runtime';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 
 const text = (block) => block?.text ?? '';
 
-async function call({ url, id, key, operation, body }) {
+async function call({ url, id, key, operation, body, retries = 0 }) {
   const client = new bedrock.BedrockRuntimeClient({
     endpoint: url,
     region: 'us-east-1',
     credentials: { accessKeyId: id, secretAccessKey: key },
-    maxAttempts: 1,
+    ...(retries !== null && { maxAttempts: 1 + retries }),
     requestHandler: new NodeHttpHandler(), // by itself it speaks HTTP/2
   });
   const said = { error: null, status: null, message: null, text: '', stop: null, tools: [], usage: null };

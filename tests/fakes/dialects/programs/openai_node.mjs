@@ -1,4 +1,5 @@
 // Calls with OpenAI's client, once for each line it reads; prints what came as a line of JSON.
+// `retries` is how often the client tries again: never where it is not said, as often as it ships where it is null.
 import { createInterface } from 'node:readline';
 import { OpenAI, AzureOpenAI } from 'openai';
 
