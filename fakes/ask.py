@@ -66,8 +66,8 @@ class Trouble:
 
     `kind` is one of the dialect's `troubles`; `retry_after` is in seconds; `message`, `status`, `param` and `code`
     override what the dialect would say; `window` is the context window that the prompt did not fit, where it is not the
-    model's own; `lasts` is for how long it holds, where `Retry-After` is somebody else's to send: whatever else tells of
-    a time agrees with it.
+    model's own; `lasts` is for how long it holds, where `Retry-After` is somebody else's to send: all else that tells
+    of a time agrees with it.
     """
 
     kind: str
