@@ -319,7 +319,8 @@ NODE = """
 
 ## From Node
 
-The AI SDK tells of what goes wrong in a stream by a callback; an error that it is called with counts here.
+The AI SDK tells of what goes wrong in a stream by a callback; an error that it is called with counts here. Where an
+answer is of another shape, a `TypeError` comes to whoever reads it first: the client, or its caller.
 
 """
 TESTS = Path(__file__).parents[1] / "tests" / "fakes"
