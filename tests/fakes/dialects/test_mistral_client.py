@@ -168,16 +168,17 @@ class TestFair:
         assert "k7q2x9-1 k7q2x9-2 k7q2x9-3" == made.choices[0].message.content
         assert made.usage.completion_tokens > 7
 
-    async def test_the_asynchronous_client(self, client: Mistral, server: FakeServer) -> None:
+    async def test_the_asynchronous_client(self, server: FakeServer) -> None:
         """
         It hears the same: text, whole and streamed, tools, embeddings.
         """
-        made: Any = await client.chat.complete_async(model=MODEL, messages=CHATS)
-        async with await client.chat.stream_async(model=MODEL, messages=CHATS) as stream:
-            chunks: Any = [event.data.choices[0] async for event in stream]
-        embedded: Any = await client.embeddings.create_async(model="mistral-embed", inputs=["a", "b"])
-        server.answer = CALLS
-        called: Any = await client.chat.complete_async(model=MODEL, messages=CHATS, tools=[TOOL])
+        async with Mistral(api_key=KEY, server_url=server.url, timeout_ms=10_000) as client:
+            made: Any = await client.chat.complete_async(model=MODEL, messages=CHATS)
+            async with await client.chat.stream_async(model=MODEL, messages=CHATS) as stream:
+                chunks: Any = [event.data.choices[0] async for event in stream]
+            embedded: Any = await client.embeddings.create_async(model="mistral-embed", inputs=["a", "b"])
+            server.answer = CALLS
+            called: Any = await client.chat.complete_async(model=MODEL, messages=CHATS, tools=[TOOL])
 
         assert (TEXT, "stop") == (made.choices[0].message.content, made.choices[0].finish_reason)
         assert (TEXT, "stop") == ("".join(each.delta.content or "" for each in chunks), chunks[-1].finish_reason)
