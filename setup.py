@@ -14,12 +14,24 @@ from setuptools.command.build_py import build_py
 NOT_SHIPPED = {"noxfile", "setup"}
 CLOCK = "harness/clock"
 
-PARTS = ("control", "flights", "locks", "lookups", "signals", "sockets", "timers", "waits", "warp")
+PARTS = (
+    "changes",
+    "control",
+    "flights",
+    "locks",
+    "lookups",
+    "signals",
+    "sockets",
+    "timer_calls",
+    "timers",
+    "waits",
+    "warp",
+)
 
 LIBWARP = Extension(
     "brownout.harness.clock.libwarp",
     sources=[f"{CLOCK}/{part}.c" for part in PARTS],
-    depends=[f"{CLOCK}/block.h", f"{CLOCK}/warp.h"],
+    depends=[f"{CLOCK}/block.h", f"{CLOCK}/timers.h", f"{CLOCK}/warp.h"],
     # A cancelled thread unwinds through a wait, hence the exceptions.
     extra_compile_args=[
         "-std=gnu11",

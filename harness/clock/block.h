@@ -19,12 +19,13 @@
 #include <sys/types.h>
 #include <time.h>
 
-#define BLOCK_BYTES (7 * 4096)
+#define BLOCK_BYTES (8 * 4096)
 #define BLOCK_MAGIC 0x626f636bu
-#define BLOCK_VERSION 4u
+#define BLOCK_VERSION 5u
 #define BLOCK_CLOCKS 12 /* CLOCK_REALTIME 0 ... CLOCK_TAI 11 */
 #define BLOCK_SLOTS 480
 #define BLOCK_PLACES 1024
+#define BLOCK_TIMERS 128
 #define SECOND INT64_C(1000000000)
 #define RATE_ONE (UINT64_C(1) << 32) /* rates are fixed point: target nanoseconds a wall nanosecond, times 2^32 */
 
@@ -33,8 +34,9 @@ struct segment {
     _Atomic uint64_t rate;
 };
 
-/* What a process has done with its clock since it attached, or since the harness last asked. */
-enum { SEEN_READ = 1, SEEN_WAIT = 2, HAS_TIMERS = 4 };
+/* What a process has done with its clock since it attached, or since the harness last asked; whether the kernel keeps
+ * timers for it, which have to be moved when the line changes, and whether one of them may be told of by nobody. */
+enum { SEEN_READ = 1, SEEN_WAIT = 2, HAS_TIMERS = 4, HAS_UNTOLD_TIMERS = 8 };
 
 struct slot {
     _Atomic int32_t pid; /* 0 is free */
@@ -49,6 +51,14 @@ struct place {
     _Atomic uint32_t looks; /* how often it has woken to look at the block, and slept again */
 };
 
+/* A timer that the kernel keeps, and that is set. */
+struct kept_timer {
+    _Atomic int64_t moment; /* of target time, when it is due next, and how long it is from there to the time after; */
+    _Atomic int64_t every;  /* INT64_MAX in a free one, and 0 where there is none */
+    _Atomic int32_t pid;    /* 0 is free */
+    _Atomic uint32_t sequence; /* of the line by which the kernel was told */
+};
+
 struct block {
     uint32_t magic, version;
     _Atomic uint32_t sequence;
@@ -58,6 +68,7 @@ struct block {
     struct slot slots[BLOCK_SLOTS];
     _Atomic uint32_t unplaced;    /* waits that found no place */
     struct place places[BLOCK_PLACES];
+    struct kept_timer timers[BLOCK_TIMERS];
 };
 _Static_assert(sizeof(struct block) <= BLOCK_BYTES, "the control block fits its pages");
 

@@ -41,6 +41,8 @@ WARPED int brownout_clock_create(void)
     block->segments[0].rate = RATE_ONE; /* a line through zero: target time is wall time */
     for (struct place *place = block->places; place < block->places + BLOCK_PLACES; place++)
         place->moment = INT64_MAX;
+    for (struct kept_timer *timer = block->timers; timer < block->timers + BLOCK_TIMERS; timer++)
+        timer->moment = INT64_MAX;
     block->version = BLOCK_VERSION;
     block->magic = BLOCK_MAGIC;
     munmap(block, BLOCK_BYTES);
@@ -113,18 +115,39 @@ WARPED uint32_t brownout_clock_attaches(const struct block *block)
     return atomic_load(&block->attaches);
 }
 
+/* When a timer is due next, from what its process has said; one that was due long ago has fired. INT64_MAX for never. */
+static int64_t due(const struct kept_timer *timer, int64_t fired)
+{
+    int64_t moment = atomic_load(&timer->moment), every = atomic_load(&timer->every);
+    if (moment > fired)
+        return moment;
+    return every > 0 ? moment + ((fired - moment) / every + 1) * every : INT64_MAX;
+}
+
+/* How long after its moment the kernel may not have let a timer fire yet. */
+#define FIRED_WITHIN (10 * SECOND / 1000)
+
 /* The first moment of target time until which a process waits that is attached; INT64_MAX where none waits for one, and
- * -1 where that cannot be told: the kernel keeps a timer for it, or there are more waits than places. */
+ * -1 where that cannot be told: a process has not moved a timer yet, or nobody tells of it, or there are more waits than
+ * places. */
 WARPED int64_t brownout_clock_next(const struct block *block)
 {
     /* Who should have woken a second ago and has not, does not wait any more: it was killed and nobody has buried it,
      * a handler has jumped out of its wait, or its time is over and it waits for a lock. */
-    int64_t first = INT64_MAX, stale = now(block).target - SECOND;
+    int64_t at = now(block).target - FIRED_WITHIN, first = INT64_MAX, stale = at - SECOND;
     if (atomic_load(&block->unplaced) > 0)
         return -1;
     for (int i = 0; i < BLOCK_SLOTS; i++)
-        if ((atomic_load(&block->slots[i].seen) & HAS_TIMERS) && alive(atomic_load(&block->slots[i].pid)))
+        if ((atomic_load(&block->slots[i].seen) & HAS_UNTOLD_TIMERS) && alive(atomic_load(&block->slots[i].pid)))
             return -1;
+    for (const struct kept_timer *timer = block->timers; timer < block->timers + BLOCK_TIMERS; timer++) {
+        if (atomic_load(&timer->moment) == INT64_MAX || !alive(atomic_load(&timer->pid)))
+            continue;
+        if (atomic_load(&timer->sequence) != atomic_load(&block->sequence))
+            return -1;
+        if (due(timer, at) < first)
+            first = due(timer, at);
+    }
     for (const struct place *place = block->places; place < block->places + BLOCK_PLACES; place++) {
         int64_t moment = atomic_load(&place->moment);
         if (moment > stale && moment < first && alive(atomic_load(&place->pid)))

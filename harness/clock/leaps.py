@@ -14,9 +14,10 @@ Everybody is at rest when, in this order,
    here has been done: each round takes a message one step further,
 4. nothing is under way, and no thread of the target has run meanwhile.
 
-Nothing leaps for a target that the kernel keeps timers for, which tell nobody when they are due, or where the kernel
-does not say what is under way; and it is not worth while for one that never rests for long, such as a JVM, which wakes
-twenty times a second by itself. `rests` says so, and the engine makes time run faster instead.
+Nothing leaps for a target that has the kernel keep a timer (an alarm, say) and takes SIGURG for itself or blocks it, so
+that the timer cannot be moved, or where the kernel does not say what is under way; and it is not worth while for one
+that never rests for long, such as a JVM, which wakes twenty times a second by itself. `rests` says so, and the engine
+makes time run faster instead.
 """
 
 from __future__ import annotations

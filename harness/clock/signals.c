@@ -49,6 +49,8 @@ WARPED int sigaction(int number, const struct sigaction *restrict action, struct
     plain_handler *plain = NULL;
     full_handler *full = NULL;
     ready();
+    if (number == SIGURG && action && keeps_listening(action))
+        action = NULL; /* our handler does as little as none */
     if (number > 0 && number < NSIG) {
         plain = atomic_load(&plain_handlers[number]);
         full = atomic_load(&full_handlers[number]);
@@ -70,6 +72,8 @@ WARPED int sigaction(int number, const struct sigaction *restrict action, struct
         before.sa_handler = plain;
     else if (before.sa_sigaction == count_full)
         before.sa_sigaction = full;
+    else if (before.sa_handler == change_heard)
+        before = (struct sigaction){.sa_handler = SIG_DFL};
     if (old)
         *old = before;
     return 0;
@@ -94,6 +98,8 @@ WARPED sighandler_t signal(int number, sighandler_t handler)
     struct sigaction old;
     sighandler_t before;
     ready();
+    if (number == SIGURG && !counted(number, &(struct sigaction){.sa_handler = handler}))
+        return install(number, handler, SA_RESTART);
     if (sigaction(number, NULL, &old) < 0 || !counted(number, &(struct sigaction){.sa_handler = handler}))
         return real.signal(number, handler) == SIG_ERR ? SIG_ERR : old.sa_handler;
     if (real.signal(number, handler) == SIG_ERR)

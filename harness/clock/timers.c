@@ -4,26 +4,11 @@
  * and set again when the line changes. Its next expiry in wall time, which the kernel tells, and the line that it was set
  * by say which moment of target time it stands for; nothing else needs to be remembered, for repeating timers either.
  *
- * The harness announces a change to processes that have timers with SIGURG: ignored where nobody handles it (in a program
- * just started by exec), of no use to anybody else, and with SA_RESTART. A program that handles SIGURG itself keeps
- * it; its timers then move when it next sets or reads one. A leap over several expiries of a repeating timer is one.
+ * So that time can leap to it, a timer's moment is told to the harness in the control block, with the sequence number of
+ * the line that it was set by: until all timers have been set by the line that holds, nothing leaps. Of a program that
+ * cannot hear of changes no timers are told, and nothing leaps. A leap over several expiries of a repeating timer is one.
  */
-#include "warp.h"
-
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum kind { FREE, FILE_TIMER, POSIX_TIMER, PROCESS_TIMER };
-
-struct timer {
-    enum kind kind;
-    int file;
-    timer_t posix;
-    clockid_t clock;     /* of a POSIX timer */
-    bool running;
-    struct instant line; /* by which its wall time was set */
-};
+#include "timers.h"
 
 #define TIMERS 256
 static struct timer timers[TIMERS]; /* touched only between hold and let_go */
@@ -46,6 +31,30 @@ static void let_go(const sigset_t *before)
     pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
+static void withdraw(struct timer *timer)
+{
+    if (timer->told)
+        withdraw_timer(timer->told);
+    timer->told = NULL;
+}
+
+static void drop(struct timer *timer)
+{
+    withdraw(timer);
+    timer->kind = FREE;
+}
+
+/* Says what a timer has just been set to, in target time. One that fires at once is not waited for. */
+static void tell(struct timer *timer, struct block *block, uint32_t sequence, const struct itimerspec *target, bool heard)
+{
+    int64_t rest = nanoseconds(&target->it_value), every = nanoseconds(&target->it_interval);
+    int64_t moment = added(timer->line.target, rest > 1 ? rest : every > 0 ? every : INT64_MAX);
+    if (!timer->running)
+        withdraw(timer);
+    else if (!heard || !(timer->told = tell_timer(block, timer->told, moment, every, sequence)))
+        mark(HAS_UNTOLD_TIMERS);
+}
+
 static int real_get(const struct timer *timer, struct itimerspec *wall)
 {
     struct itimerval old;
@@ -60,7 +69,7 @@ static int real_get(const struct timer *timer, struct itimerspec *wall)
     return result;
 }
 
-static struct timeval rounded_up(const struct timespec *t)
+struct timeval rounded_up(const struct timespec *t)
 {
     int64_t us = added(nanoseconds(t), 999) / 1000;
     return (struct timeval){.tv_sec = us / 1000000, .tv_usec = us % 1000000};
@@ -99,54 +108,50 @@ static struct itimerspec in_wall_time(const struct itimerspec *target, const str
     };
 }
 
-static void move(struct timer *timer, const struct block *block)
+static void move(struct timer *timer, struct block *block)
 {
     struct itimerspec wall, target;
+    uint32_t sequence = atomic_load(&block->sequence); /* before the line: one that is newer is told of again */
     struct instant at = now(block);
     if (real_get(timer, &wall) < 0) { /* its file was closed */
-        timer->kind = FREE;
+        drop(timer);
         return;
     }
     timer->running = nanoseconds(&wall.it_value) > 0;
-    if (!timer->running)
-        return;
     target = in_target_time(timer, &wall, &at);
-    wall = in_wall_time(&target, &at);
     timer->line = at;
-    real_set(timer, &wall);
+    if (timer->running) {
+        wall = in_wall_time(&target, &at);
+        real_set(timer, &wall);
+    }
+    tell(timer, block, sequence, &target, true);
 }
 
-static void changed(int number)
+/* Once no timer is set any more, nobody has to tell of any. */
+void move_timers(void)
 {
     struct block *block = attached();
-    int kept = errno;
-    sigset_t before = hold();
-    (void)number;
-    changes_handled++;
-    for (struct timer *timer = timers; block && timer < timers + TIMERS; timer++)
+    struct slot *slot = atomic_load_explicit(&current_slot, memory_order_acquire);
+    sigset_t before;
+    bool any = false;
+    if (!block || !slot || !(atomic_load_explicit(&slot->seen, memory_order_relaxed) & HAS_TIMERS))
+        return;
+    before = hold();
+    for (struct timer *timer = timers; timer < timers + TIMERS; timer++) {
         if (timer->kind != FREE && timer->running)
             move(timer, block);
+        any |= timer->kind != FREE && timer->running;
+    }
+    if (!any)
+        atomic_fetch_and_explicit(&slot->seen, ~(uint32_t)(HAS_TIMERS | HAS_UNTOLD_TIMERS), memory_order_relaxed);
     let_go(&before);
-    errno = kept;
-}
-
-/* From the first timer on the harness has to be heard. */
-static void listen_for_changes(void)
-{
-    static _Atomic bool listening;
-    struct sigaction old, ours = {.sa_handler = changed, .sa_flags = SA_RESTART | SA_ONSTACK};
-    mark(HAS_TIMERS | SEEN_WAIT);
-    if (atomic_exchange(&listening, true) || real.sigaction(SIGURG, NULL, &old) < 0 || (old.sa_flags & SA_SIGINFO))
-        return;
-    if (old.sa_handler == SIG_DFL || old.sa_handler == SIG_IGN)
-        real.sigaction(SIGURG, &ours, NULL);
 }
 
 /* A child has none of its parent's timers, and those in files that it shares stay its parent's. */
 void forget_timers(void)
 {
     for (struct timer *timer = timers; timer < timers + TIMERS; timer++)
-        timer->kind = FREE;
+        *timer = (struct timer){.kind = FREE};
     atomic_store(&busy, false);
 }
 
@@ -173,17 +178,21 @@ static struct timer *place_of(const struct timer *wanted, bool make)
 /* The alarm of the program that this one replaced by exec is still set. */
 void adopt_timers(void)
 {
-    struct timer alarm_clock = {.kind = PROCESS_TIMER, .running = true, .line = now(attached())};
+    struct block *block = attached();
+    struct timer alarm_clock = {.kind = PROCESS_TIMER, .running = true, .line = now(block)};
     struct itimerspec wall;
     if (real_get(&alarm_clock, &wall) == 0 && nanoseconds(&wall.it_value) > 0) {
         sigset_t before = hold();
-        place_of(&alarm_clock, true);
+        mark(HAS_TIMERS);
+        if (listens(&before))
+            move(place_of(&alarm_clock, true), block);
+        else
+            mark(HAS_UNTOLD_TIMERS);
         let_go(&before);
-        listen_for_changes();
     }
 }
 
-static int get(const struct timer *wanted, const struct block *block, struct itimerspec *target)
+int get_timer(const struct timer *wanted, const struct block *block, struct itimerspec *target)
 {
     sigset_t before = hold();
     struct timer *timer = place_of(wanted, false);
@@ -196,19 +205,24 @@ static int get(const struct timer *wanted, const struct block *block, struct iti
     return result;
 }
 
-static int set(const struct timer *wanted, const struct block *block, bool absolute, int64_t offset,
-               const struct itimerspec *target, struct itimerspec *old)
+int set_timer(const struct timer *wanted, struct block *block, bool absolute, int64_t offset,
+              const struct itimerspec *target, struct itimerspec *old)
 {
     struct itimerspec relative = *target, wall;
     struct timer *timer, spare = *wanted;
     sigset_t before;
+    uint32_t sequence;
+    bool heard;
     int result;
-    if (old && get(wanted, block, old) < 0)
+    if (old && get_timer(wanted, block, old) < 0)
         return -1;
     before = hold();
     timer = place_of(wanted, true);
+    mark(HAS_TIMERS);
+    heard = timer && listens(&before);
     if (!timer)
         timer = &spare; /* one of too many: it fires by the line of this moment */
+    sequence = atomic_load(&block->sequence);
     timer->line = now(block);
     timer->running = nanoseconds(&target->it_value) > 0;
     if (absolute && timer->running) {
@@ -217,170 +231,38 @@ static int set(const struct timer *wanted, const struct block *block, bool absol
     }
     wall = in_wall_time(&relative, &timer->line);
     result = real_set(timer, &wall);
-    if (result < 0 && timer->kind == FILE_TIMER)
-        timer->kind = FREE;
+    if (result == 0)
+        tell(timer, block, sequence, &relative, heard);
+    else if (timer->kind == FILE_TIMER)
+        drop(timer);
     let_go(&before);
     if (result == 0)
-        listen_for_changes();
+        mark(SEEN_WAIT);
     return result;
 }
 
-static bool settable(const struct itimerspec *value)
+void enlist_timer(const struct timer *made)
 {
-    return value && valid(&value->it_value) && valid(&value->it_interval) && value->it_value.tv_sec >= 0 &&
-           value->it_interval.tv_sec >= 0;
+    sigset_t before = hold();
+    place_of(made, true);
+    let_go(&before);
 }
 
-/* timerfd */
-
-/* Which clock a timer file is on; the kernel says so in its description. */
-static clockid_t clock_of_file(int file)
+void strike_timer(const struct timer *wanted)
 {
-    char path[40] = "/proc/self/fdinfo/", text[512], digits[12], *found_at;
-    int length = 0, description;
-    ssize_t size;
-    for (unsigned rest = (unsigned)file; length == 0 || rest; rest /= 10)
-        digits[length++] = (char)('0' + rest % 10);
-    for (size_t end = strlen(path); length > 0; end++)
-        path[end] = digits[--length];
-    description = open(path, O_RDONLY | O_CLOEXEC);
-    if (description < 0)
-        return CLOCK_MONOTONIC;
-    size = real.read(description, text, sizeof text - 1);
-    real.close(description);
-    text[size > 0 ? size : 0] = 0;
-    found_at = strstr(text, "clockid: ");
-    return found_at && found_at[9] >= '0' && found_at[9] <= '9' ? found_at[9] - '0' : CLOCK_MONOTONIC;
-}
-
-WARPED int timerfd_settime(int file, int flags, const struct itimerspec *value, struct itimerspec *old)
-{
-    struct block *block = attached();
-    struct timer timer = {.kind = FILE_TIMER, .file = file};
-    bool absolute = flags & TFD_TIMER_ABSTIME;
-    int64_t offset = 0;
-    if (!block || !settable(value) || (absolute && !warped_clock(block, clock_of_file(file), &offset)))
-        return real.timerfd_settime(file, flags, value, old);
-    return set(&timer, block, absolute, offset, value, old);
-}
-
-WARPED int timerfd_gettime(int file, struct itimerspec *value)
-{
-    struct block *block = attached();
-    struct timer timer = {.kind = FILE_TIMER, .file = file};
-    return block ? get(&timer, block, value) : real.timerfd_gettime(file, value);
-}
-
-/* POSIX timers */
-
-WARPED int timer_create(clockid_t clock, struct sigevent *restrict event, timer_t *restrict id)
-{
-    struct block *block = attached();
-    int64_t offset;
-    int result = real.timer_create(clock, event, id);
-    if (result == 0 && block && warped_clock(block, clock, &offset)) {
-        struct timer timer = {.kind = POSIX_TIMER, .posix = *id, .clock = clock};
-        sigset_t before = hold();
-        place_of(&timer, true);
-        let_go(&before);
-    }
-    return result;
-}
-
-WARPED int timer_delete(timer_t id)
-{
-    struct timer *timer, wanted = {.kind = POSIX_TIMER, .posix = id};
-    if (attached()) {
-        sigset_t before = hold();
-        timer = place_of(&wanted, false);
-        if (timer)
-            timer->kind = FREE;
-        let_go(&before);
-    }
-    return real.timer_delete(id);
+    sigset_t before = hold();
+    struct timer *timer = place_of(wanted, false);
+    if (timer)
+        drop(timer);
+    let_go(&before);
 }
 
 /* A timer made on a clock that is left alone, or before this process was attached, is not in the table. */
-static bool warped_timer(const struct block *block, const struct timer *wanted, int64_t *offset)
+bool warped_timer(const struct block *block, const struct timer *wanted, int64_t *offset)
 {
     sigset_t before = hold();
     const struct timer *timer = place_of(wanted, false);
     bool answer = timer && warped_clock(block, timer->clock, offset);
     let_go(&before);
     return answer;
-}
-
-WARPED int timer_settime(timer_t id, int flags, const struct itimerspec *restrict value, struct itimerspec *restrict old)
-{
-    struct block *block = attached();
-    struct timer timer = {.kind = POSIX_TIMER, .posix = id};
-    int64_t offset;
-    if (!block || !settable(value) || !warped_timer(block, &timer, &offset))
-        return real.timer_settime(id, flags, value, old);
-    return set(&timer, block, flags & TIMER_ABSTIME, offset, value, old);
-}
-
-WARPED int timer_gettime(timer_t id, struct itimerspec *value)
-{
-    struct block *block = attached();
-    struct timer timer = {.kind = POSIX_TIMER, .posix = id};
-    return block ? get(&timer, block, value) : real.timer_gettime(id, value);
-}
-
-/* setitimer and alarm: one timer of the process */
-
-static struct itimerspec from_timeval(const struct itimerval *value)
-{
-    return (struct itimerspec){
-        .it_value = {value->it_value.tv_sec, value->it_value.tv_usec * 1000},
-        .it_interval = {value->it_interval.tv_sec, value->it_interval.tv_usec * 1000},
-    };
-}
-
-static struct itimerval to_timeval(const struct itimerspec *value)
-{
-    return (struct itimerval){.it_value = rounded_up(&value->it_value), .it_interval = rounded_up(&value->it_interval)};
-}
-
-WARPED int setitimer(__itimer_which_t which, const struct itimerval *restrict value, struct itimerval *restrict old)
-{
-    struct block *block = attached();
-    struct timer timer = {.kind = PROCESS_TIMER};
-    struct itimerspec target = value ? from_timeval(value) : (struct itimerspec){.it_interval = {0}}, old_target;
-    if (!block || which != ITIMER_REAL || !settable(&target))
-        return real.setitimer(which, value, old);
-    if (set(&timer, block, false, 0, &target, old ? &old_target : NULL) < 0)
-        return -1;
-    if (old)
-        *old = to_timeval(&old_target);
-    return 0;
-}
-
-WARPED int getitimer(__itimer_which_t which, struct itimerval *value)
-{
-    struct block *block = attached();
-    struct timer timer = {.kind = PROCESS_TIMER};
-    struct itimerspec target;
-    if (!block || which != ITIMER_REAL)
-        return real.getitimer(which, value);
-    if (get(&timer, block, &target) < 0)
-        return -1;
-    *value = to_timeval(&target);
-    return 0;
-}
-
-WARPED unsigned alarm(unsigned seconds)
-{
-    struct itimerval value = {.it_value = {.tv_sec = seconds}}, old = {.it_value = {0}};
-    setitimer(ITIMER_REAL, &value, &old);
-    /* As the kernel rounds it: never 0 while it is set. */
-    return (unsigned)(old.it_value.tv_sec + (old.it_value.tv_usec >= 500000 || (!old.it_value.tv_sec && old.it_value.tv_usec)));
-}
-
-WARPED useconds_t ualarm(useconds_t us, useconds_t interval)
-{
-    struct itimerval value = {.it_value = {us / 1000000, us % 1000000}, .it_interval = {interval / 1000000, interval % 1000000}};
-    struct itimerval old = {.it_value = {0}};
-    setitimer(ITIMER_REAL, &value, &old);
-    return (useconds_t)(old.it_value.tv_sec * 1000000 + old.it_value.tv_usec);
 }

@@ -46,6 +46,9 @@ void forget_waits(struct block *block)
     for (struct place *place = block->places; place < block->places + BLOCK_PLACES; place++)
         if (atomic_load_explicit(&place->pid, memory_order_relaxed) == self)
             give_back(place);
+    for (struct kept_timer *timer = block->timers; timer < block->timers + BLOCK_TIMERS; timer++)
+        if (atomic_load_explicit(&timer->pid, memory_order_relaxed) == self)
+            withdraw_timer(timer);
 }
 
 struct wait begin_wait(struct block *block, int64_t deadline)

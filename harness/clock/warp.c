@@ -11,8 +11,9 @@
  * themselves (Go). The harness looks for those; see `programs.py`.
  *
  * This file: the start, joining a control block, forks, and reading clocks. `waits.c` waits, `locks.c` waits for locks
- * and conditions, `timers.c` has the kernel's timers, `sockets.c` the timeouts of sockets, `signals.c` what interrupts a
- * wait, `lookups.c` who looks functions up, `control.c` the harness's side.
+ * and conditions, `timers.c` and `timer_calls.c` have the kernel's timers, `sockets.c` the timeouts of sockets,
+ * `changes.c` how a change is heard of, `signals.c` what interrupts a wait, `lookups.c` who looks functions up,
+ * `control.c` the harness's side.
  */
 #include "warp.h"
 
@@ -196,6 +197,7 @@ static int join(const char *path)
     if (!block)
         return -1;
     leave();
+    forget_timers();
     enter(block);
     adopt_timers();
     /* The kernel may end a wait 50 us late to save power, and every microsecond counts `rate` times. Threads and

@@ -204,8 +204,19 @@ struct block *map_block(int fd) HIDDEN; /* null when it is not one */
 /* The waits of this process that ended without anybody noticing: by exec, or those of another of the same number. */
 void forget_waits(struct block *block) HIDDEN;
 
-/* The kernel's own timers (timers.c): after a fork, and after an exec. */
+/* The kernel's own timers (timers.c): after a fork, after an exec, and after a change of the line. */
 void forget_timers(void) HIDDEN;
 void adopt_timers(void) HIDDEN;
+void move_timers(void) HIDDEN;
+
+/* Telling the harness of a timer, at the place in the block that it has, if any; null where there is none (changes.c). */
+struct kept_timer *tell_timer(struct block *block, struct kept_timer *told, int64_t moment, int64_t every,
+                              uint32_t sequence) HIDDEN;
+void withdraw_timer(struct kept_timer *told) HIDDEN;
+
+/* Hearing of changes (changes.c). */
+bool listens(const sigset_t *blocked) HIDDEN; /* whether this process does; one of its threads blocks these signals */
+bool keeps_listening(const struct sigaction *instead) HIDDEN; /* though the program wants this for the signal we hear by */
+void change_heard(int number) HIDDEN;                         /* the handler */
 
 #endif

@@ -7,12 +7,15 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from brownout.fakes.clock import RealClock
 from brownout.harness.clock import WarpClock, leaping, rests
 from brownout.harness.clock.alarms import NEVER
+
+from .test_waits import TIMERS
 
 PATIENCE = 60.0
 """Wall seconds after which a program that hangs is given up."""
@@ -80,9 +83,63 @@ for _ in range(20):
 print("ended")
 """
 ALARMED = """
+import signal, time
+signal.signal(signal.SIGALRM, lambda *_: None)
+began = time.monotonic()
+signal.alarm(1000)
+signal.pause()
+print(time.monotonic() - began)
+signal.alarm(500)
+signal.alarm(0)
+time.sleep(2000)
+print(time.monotonic() - began)
+"""
+REPEATING = """
+import signal, time
+ticks = []
+began = time.monotonic()
+signal.signal(signal.SIGALRM, lambda *_: ticks.append(time.monotonic() - began))
+signal.setitimer(signal.ITIMER_REAL, 100, 10)
+time.sleep(200.5)
+print(*ticks)
+"""
+BECOMES_ALARMED = """
+import os, signal, sys, time
+signal.alarm(1000)
+os.execv(sys.executable, [sys.executable, "-c", '''
+import signal, time
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.pause()
+print(time.monotonic() - %f)
+''' % time.monotonic()])
+"""
+TAKES_THE_SIGNAL = """
 import signal
+signal.signal(signal.SIGURG, lambda *_: None)
 signal.alarm(1000)
 input()
+"""
+BLOCKS_THE_SIGNAL = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGURG})
+signal.alarm(1000)
+input()
+"""
+TAKES_THE_SIGNAL_LATER = """
+import signal
+signal.alarm(1000)
+signal.signal(signal.SIGURG, lambda *_: None)
+input()
+"""
+IGNORES_THE_SIGNAL = """
+import signal, time
+signal.signal(signal.SIGALRM, lambda *_: None)
+began = time.monotonic()
+for left in (signal.SIG_IGN, signal.SIG_DFL):
+    signal.alarm(1000)
+    signal.signal(signal.SIGURG, left)
+    signal.pause()
+print(time.monotonic() - began)
 """
 BECOMES = """
 import os, sys, threading, time
@@ -174,6 +231,46 @@ class TestWaits:
         assert [5, 59.9, 60, 300] == [seconds for seconds, _ in order]
         assert all(seconds <= woken < seconds + 5 for seconds, woken in order)
 
+    @pytest.mark.parametrize("kind", ["timerfd_repeating", *TIMERS])
+    async def test_by_the_kernels_own_timers_are(self, kind: str, clock: WarpClock, waits: Path) -> None:
+        """
+        A timer that the kernel keeps is leapt to.
+        """
+        took, _, outcome = (await said(clock, str(waits), kind, "3600")).split(" ", 2)
+
+        assert "0 0\n" == outcome
+        assert 3600 <= float(took) < 3605
+
+    async def test_after_a_timer_are(self, clock: WarpClock) -> None:
+        """
+        Time leaps on when a timer has fired, and when one was called off.
+        """
+        alarmed, slept = map(float, (await said(clock, sys.executable, "-c", ALARMED)).split())
+
+        assert 1000 <= alarmed < 1002
+        assert 3000 <= slept < 3005
+
+    async def test_leap_over_no_tick(self, clock: WarpClock) -> None:
+        """
+        A timer that repeats ticks as often, and when, it would have.
+        """
+        ticks = [float(tick) for tick in (await said(clock, sys.executable, "-c", REPEATING)).split()]
+
+        assert 11 == len(ticks)
+        assert all(due <= tick < due + 1 for due, tick in zip(range(100, 201, 10), ticks, strict=True))
+
+    async def test_by_an_alarm_of_an_earlier_program_are(self, clock: WarpClock) -> None:
+        """
+        An alarm that stays set while its process becomes another program is leapt to.
+        """
+        assert 1000 <= float(await said(clock, sys.executable, "-c", BECOMES_ALARMED)) < 1005
+
+    async def test_of_one_who_ignores_the_signal_of_a_change_are(self, clock: WarpClock) -> None:
+        """
+        A program that has the signal for changes ignored, or left to the kernel, hears of them all the same.
+        """
+        assert 2000 <= float(await said(clock, sys.executable, "-c", IGNORES_THE_SIGNAL)) < 2005
+
 
 @pytest.mark.slow
 class TestNothingLeaps:
@@ -250,10 +347,14 @@ class TestRests:
 
         await program.communicate(b"\n")
 
-    @pytest.mark.parametrize("program", [ALARMED, CROWDED], ids=["kernel-timer", "too-many"])
+    @pytest.mark.parametrize(
+        "program",
+        [TAKES_THE_SIGNAL, TAKES_THE_SIGNAL_LATER, BLOCKS_THE_SIGNAL, CROWDED],
+        ids=["takes-the-signal", "takes-it-later", "blocks-it", "too-many"],
+    )
     async def test_not_one_whose_moments_nobody_knows(self, program: str, clock: WarpClock) -> None:
         """
-        A timer that the kernel keeps, and more waits than there are places, are told of.
+        Timers of a program that would not hear of a leap, and more waits than there are places, are told of.
         """
         running = await started(clock, sys.executable, "-c", program)
         await until(lambda: clock.attaches == 1)

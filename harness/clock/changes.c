@@ -1,0 +1,93 @@
+/* What a process tells the harness of the timers that the kernel keeps for it, and how it hears that the line has changed.
+ *
+ * The harness says so with SIGURG: ignored where nobody handles it (in a program just started by exec), of no use to
+ * anybody else, and with SA_RESTART. A program that handles SIGURG itself keeps it, and hears of no changes: its timers
+ * then move when it next sets or reads one. Others see nothing of our handler when they ask.
+ */
+#include "warp.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NOT_YET, LISTENING, NEVER };
+static _Atomic int listening;
+
+struct kept_timer *tell_timer(struct block *block, struct kept_timer *told, int64_t moment, int64_t every, uint32_t sequence)
+{
+    int32_t self = getpid();
+    for (struct kept_timer *free = block->timers; !told && free < block->timers + BLOCK_TIMERS; free++) {
+        int32_t nobody = 0;
+        if (atomic_load_explicit(&free->pid, memory_order_relaxed) == 0 &&
+            atomic_compare_exchange_strong(&free->pid, &nobody, self))
+            told = free;
+    }
+    if (told) {
+        atomic_store_explicit(&told->every, every, memory_order_relaxed);
+        atomic_store_explicit(&told->sequence, sequence, memory_order_relaxed);
+        atomic_store_explicit(&told->moment, moment, memory_order_release);
+    }
+    return told;
+}
+
+void withdraw_timer(struct kept_timer *told)
+{
+    atomic_store_explicit(&told->moment, INT64_MAX, memory_order_relaxed);
+    atomic_store_explicit(&told->pid, 0, memory_order_release);
+}
+
+void change_heard(int number)
+{
+    int kept = errno;
+    (void)number;
+    changes_handled++;
+    move_timers();
+    errno = kept;
+}
+
+static int listen_for_changes(void)
+{
+    struct sigaction old, ours = {.sa_handler = change_heard, .sa_flags = SA_RESTART | SA_ONSTACK};
+    int answer = NEVER;
+    if (real.sigaction(SIGURG, NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) &&
+        (old.sa_handler == SIG_DFL || old.sa_handler == SIG_IGN || old.sa_handler == change_heard) &&
+        real.sigaction(SIGURG, &ours, NULL) == 0)
+        answer = LISTENING;
+    atomic_store(&listening, answer);
+    return answer;
+}
+
+/* What is sent to a process reaches a thread that does not block it; the first, above all. */
+static bool first_thread_blocks(void)
+{
+    char text[4096];
+    const char *blocked;
+    if (contents("/proc/self/status", text, sizeof text) < 0 || !(blocked = strstr(text, "\nSigBlk:\t")))
+        return true;
+    return strtoull(blocked + 9, NULL, 16) >> (SIGURG - 1) & 1;
+}
+
+bool listens(const sigset_t *blocked)
+{
+    int state = atomic_load_explicit(&listening, memory_order_relaxed);
+    if (state == NOT_YET)
+        state = listen_for_changes();
+    return state == LISTENING && (!sigismember(blocked, SIGURG) || !first_thread_blocks());
+}
+
+static void tell_of_none(void)
+{
+    struct slot *slot = atomic_load_explicit(&current_slot, memory_order_acquire);
+    if (slot && (atomic_load_explicit(&slot->seen, memory_order_relaxed) & HAS_TIMERS))
+        mark(HAS_UNTOLD_TIMERS);
+}
+
+bool keeps_listening(const struct sigaction *instead)
+{
+    if (atomic_load_explicit(&listening, memory_order_relaxed) != LISTENING)
+        return false;
+    if (instead->sa_handler == SIG_DFL || instead->sa_handler == SIG_IGN)
+        return true;
+    atomic_store(&listening, NEVER);
+    tell_of_none();
+    return false;
+}
