@@ -49,7 +49,18 @@ struct place {
     _Atomic int32_t pid;    /* 0 is free */
     _Atomic int32_t tid;
     _Atomic uint32_t looks; /* how often it has woken to look at the block, and slept again */
+    _Atomic uint32_t hearing;
 };
+
+/* What a thread that waits hears. One that sleeps for long without a look at the block LISTENS; the harness that wants it
+ * to look makes that BEING_TOLD, sends it SIGURG, and makes it TOLD. The thread goes on from its sleep when it has made it
+ * DEAF again, and while it is BEING_TOLD it waits: so it never takes that signal elsewhere. */
+enum { DEAF, LISTENS, BEING_TOLD, TOLD };
+
+/* Who listens looks at the block this often all the same, and more seldom where many threads of its process wait. */
+#define SELDOM (250 * SECOND / 1000)
+#define SELDOM_EACH (8 * SECOND / 1000)
+#define SELDOM_AT_MOST (2 * SECOND)
 
 /* A timer that the kernel keeps, and that is set. */
 struct kept_timer {

@@ -3,6 +3,11 @@
  * The harness says so with SIGURG: ignored where nobody handles it (in a program just started by exec), of no use to
  * anybody else, and with SA_RESTART. A program that handles SIGURG itself keeps it, and hears of no changes: its timers
  * then move when it next sets or reads one. Others see nothing of our handler when they ask.
+ *
+ * A process whose timers have to be moved is sent it as a whole, and each thread that waits and is to look at the block by
+ * itself, while it waits and never else (see `place`). The signal ends what the kernel waits for with EINTR. Where the C
+ * library then goes on waiting, our handler has moved the moment until which it does, which it hands on to the kernel
+ * from where we keep it. One that kept a copy would be late by a slice.
  */
 #include "warp.h"
 
@@ -35,13 +40,28 @@ void withdraw_timer(struct kept_timer *told)
     atomic_store_explicit(&told->pid, 0, memory_order_release);
 }
 
+#define SHARED_TLS _Thread_local __attribute__((tls_model("initial-exec")))
+static SHARED_TLS struct place *volatile listening_at; /* of this thread; null while it is deaf */
+static SHARED_TLS struct timespec *volatile until;     /* what to cut short, if anything */
+
 void change_heard(int number)
 {
     int kept = errno;
     (void)number;
     changes_handled++;
+    if (until)
+        *until = (struct timespec){0};
     move_timers();
     errno = kept;
+}
+
+bool being_told(int number)
+{
+    struct place *place = listening_at;
+    if (number != SIGURG || !place || atomic_load(&place->hearing) < BEING_TOLD)
+        return false;
+    change_heard(number);
+    return true;
 }
 
 static int listen_for_changes(void)
@@ -56,6 +76,58 @@ static int listen_for_changes(void)
     return answer;
 }
 
+static bool hears(void)
+{
+    int state = atomic_load_explicit(&listening, memory_order_relaxed);
+    return (state == NOT_YET ? listen_for_changes() : state) == LISTENING;
+}
+
+bool begin_listening(struct wait *wait)
+{
+    sigset_t blocked;
+    const sigset_t *mask = wait->mask ? wait->mask : &blocked;
+    if (!wait->place || !hears() || (!wait->mask && pthread_sigmask(SIG_BLOCK, NULL, &blocked)) || sigismember(mask, SIGURG))
+        return false;
+    wait->listens = true;
+    listening_at = wait->place;
+    atomic_store(&wait->place->hearing, LISTENS);
+    return true;
+}
+
+void listen_until(struct wait *wait, struct timespec *end)
+{
+    if (!wait->listens)
+        return;
+    until = end;
+    atomic_signal_fence(memory_order_seq_cst);
+    if (atomic_load(&wait->place->hearing) != LISTENS) /* told before there was anything to cut short */
+        *end = (struct timespec){0};
+}
+
+void end_listening(struct wait *wait)
+{
+    uint32_t hearing = LISTENS;
+    int64_t first = 0;
+    if (!wait->listens)
+        return;
+    while (!atomic_compare_exchange_strong(&wait->place->hearing, &hearing, DEAF) && hearing == BEING_TOLD) {
+        if (first == 0)
+            first = wall_clock();
+        else if (wall_clock() - first > PATIENCE)
+            break; /* the harness has died over it */
+        sched_yield();
+        hearing = LISTENS;
+    }
+    if (hearing != LISTENS) {
+        sched_yield(); /* on the way back from the kernel a signal that has been sent is taken */
+        wait->told = true;
+        atomic_store(&wait->place->hearing, DEAF);
+    }
+    wait->listens = false;
+    until = NULL;
+    listening_at = NULL;
+}
+
 /* What is sent to a process reaches a thread that does not block it; the first, above all. */
 static bool first_thread_blocks(void)
 {
@@ -68,10 +140,7 @@ static bool first_thread_blocks(void)
 
 bool listens(const sigset_t *blocked)
 {
-    int state = atomic_load_explicit(&listening, memory_order_relaxed);
-    if (state == NOT_YET)
-        state = listen_for_changes();
-    return state == LISTENING && (!sigismember(blocked, SIGURG) || !first_thread_blocks());
+    return hears() && (!sigismember(blocked, SIGURG) || !first_thread_blocks());
 }
 
 static void tell_of_none(void)

@@ -69,7 +69,19 @@ WARPED void brownout_clock_line(const struct block *block, int64_t line[4])
     line[3] = block->offset[CLOCK_REALTIME];
 }
 
-/* Changes the rate and leaps; the only writer. Then tells the processes whose timers the kernel keeps. */
+/* Has a thread that listens look at the block. */
+static void tell(struct place *place)
+{
+    uint32_t hearing = LISTENS;
+    if (!atomic_compare_exchange_strong(&place->hearing, &hearing, BEING_TOLD))
+        return;
+    tgkill(atomic_load(&place->pid), atomic_load(&place->tid), SIGURG);
+    hearing = BEING_TOLD;
+    atomic_compare_exchange_strong(&place->hearing, &hearing, TOLD); /* unless it has lost its patience */
+}
+
+/* Changes the rate and leaps; the only writer. Then tells the processes whose timers the kernel keeps, and the threads
+ * that would else sleep past their moment. */
 WARPED void brownout_clock_change(struct block *block, int64_t rate, int64_t leap, int64_t line[4])
 {
     uint32_t sequence = atomic_load(&block->sequence) & ~1u;
@@ -90,6 +102,11 @@ WARPED void brownout_clock_change(struct block *block, int64_t rate, int64_t lea
         if (pid > 0 && (atomic_load(&block->slots[i].seen) & HAS_TIMERS))
             kill(pid, SIGURG);
     }
+    wall = now(block).target;
+    for (struct place *place = block->places; place < block->places + BLOCK_PLACES; place++)
+        if (atomic_load(&place->hearing) == LISTENS &&
+            wall_span((uint64_t)rate, added(atomic_load(&place->moment), -wall)) < SELDOM_AT_MOST)
+            tell(place);
     brownout_clock_line(block, line);
 }
 

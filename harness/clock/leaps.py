@@ -158,7 +158,8 @@ async def rests(clock: WarpClock, within: float) -> bool:
     if library().packets_wait() is None or library().pieces_wait(clock.ports) is None:
         return False
     for _ in range(round(within * SECOND / LATE)):
-        if clock.runs is not None and (moment := clock.next) is not None and moment - clock.nanoseconds() >= WORTH:
+        runs, moment = clock.runs, clock.next
+        if runs is not None and moment is not None and moment - clock.nanoseconds() >= WORTH and clock.runs == runs:
             return True
         await asyncio.sleep(LATE / SECOND)
     return False

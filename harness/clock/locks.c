@@ -12,14 +12,16 @@
 #include <string.h>
 
 /* The absolute time of the end of the next slice on a real clock. */
-static struct timespec slice_end(struct wait *wait, clockid_t clock)
+static void next_end(struct wait *wait, clockid_t clock, struct timespec *end)
 {
     int64_t wall = slice(wait);
-    struct timespec t;
-    if (clock == CLOCK_MONOTONIC)
-        return as_timespec(wait->slept.wall + wall);
-    real.clock_gettime(clock, &t);
-    return as_timespec(nanoseconds(&t) + wall);
+    if (clock == CLOCK_MONOTONIC) {
+        *end = as_timespec(wait->slept.wall + wall);
+    } else {
+        real.clock_gettime(clock, end);
+        *end = as_timespec(nanoseconds(end) + wall);
+    }
+    listen_until(wait, end);
 }
 
 /* Functions of one shape: `call` waits until `end` on the clock `on`. A lock is not interrupted by signals. */
@@ -27,11 +29,12 @@ static struct timespec slice_end(struct wait *wait, clockid_t clock)
     struct block *block = attached();                                                                                  \
     int64_t offset;                                                                                                    \
     int error;                                                                                                         \
+    struct timespec end;                                                                                               \
     if (!block || !valid(moment) || !warped_clock(block, clock, &offset))                                              \
         return otherwise;                                                                                              \
     WAIT wait = WAIT_UNTIL(block, nanoseconds(moment), offset);                                                        \
     do {                                                                                                               \
-        struct timespec end = slice_end(&wait, on);                                                                    \
+        next_end(&wait, on, &end);                                                                                     \
         error = call;                                                                                                  \
     } while (error == ETIMEDOUT && !passed(&wait));                                                                    \
     return error;
@@ -71,9 +74,10 @@ WARPED int pthread_clockjoin_np(pthread_t thread, void **value, clockid_t clock,
 static int semaphore_wait(struct block *block, sem_t *semaphore, clockid_t clock, int64_t moment, int64_t offset)
 {
     int outcome, error;
+    struct timespec end;
     WAIT wait = WAIT_UNTIL(block, moment, offset);
     do {
-        struct timespec end = slice_end(&wait, real.sem_clockwait ? CLOCK_MONOTONIC : clock);
+        next_end(&wait, real.sem_clockwait ? CLOCK_MONOTONIC : clock, &end);
         outcome = real.sem_clockwait ? real.sem_clockwait(semaphore, CLOCK_MONOTONIC, &end)
                                      : real.sem_timedwait(semaphore, &end);
         error = outcome < 0 ? errno : 0;
@@ -165,14 +169,14 @@ static int condition_wait(struct block *block, pthread_cond_t *condition, pthrea
     _Atomic uint32_t *sent = signals_of(condition);
     uint32_t sent_before = atomic_load_explicit(sent, memory_order_relaxed);
     int error;
+    struct timespec end;
     WAIT wait = WAIT_UNTIL(block, nanoseconds(moment), offset);
     for (;;) {
-        struct timespec end;
         if (real.pthread_cond_clockwait) {
-            end = slice_end(&wait, CLOCK_MONOTONIC);
+            next_end(&wait, CLOCK_MONOTONIC, &end);
             error = real.pthread_cond_clockwait(condition, mutex, CLOCK_MONOTONIC, &end);
         } else {
-            end = slice_end(&wait, clock);
+            next_end(&wait, clock, &end);
             error = real.pthread_cond_timedwait(condition, mutex, &end);
         }
         if (error != ETIMEDOUT || passed(&wait))

@@ -17,12 +17,16 @@ static full_handler *_Atomic full_handlers[NSIG];
 
 static void count_plain(int number)
 {
+    if (being_told(number))
+        return;
     signals_handled++;
     atomic_load_explicit(&plain_handlers[number], memory_order_acquire)(number);
 }
 
 static void count_full(int number, siginfo_t *from, void *context)
 {
+    if (being_told(number))
+        return;
     signals_handled++;
     atomic_load_explicit(&full_handlers[number], memory_order_acquire)(number, from, context);
 }

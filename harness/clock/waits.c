@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-/* A thread looks at the control block this often while it waits: as seldom as is still prompt, and more seldom the more
- * threads of the process wait, so that all of them together look some 300 times a second. A look costs 10 to 30 us of CPU
- * time, most of it the kernel's, so that waiting costs a process half a percent of a core. */
+/* A thread that cannot hear of changes looks at the control block this often while it waits: as seldom as is still prompt,
+ * and more seldom the more threads of the process wait, so that all of them together look some 300 times a second. A look
+ * costs 10 to 40 us of CPU time, most of it the kernel's, so that waiting costs a process about a percent of a core. */
 #define LOOK_EVERY (6 * SECOND / 1000)
 #define LOOK_EVERY_EACH (3 * SECOND / 1000)
 #define LOOK_AT_LEAST_EVERY (250 * SECOND / 1000)
@@ -24,6 +24,7 @@ static struct place *claim(struct block *block, int64_t deadline)
         if (atomic_load_explicit(&place->pid, memory_order_relaxed) == 0 &&
             atomic_compare_exchange_strong(&place->pid, &nobody, self)) {
             atomic_store_explicit(&place->looks, 0, memory_order_relaxed);
+            atomic_store_explicit(&place->hearing, DEAF, memory_order_relaxed);
             atomic_store_explicit(&place->tid, gettid(), memory_order_relaxed);
             atomic_store_explicit(&place->moment, deadline, memory_order_release);
             return place;
@@ -66,6 +67,7 @@ struct wait begin_wait(struct block *block, int64_t deadline)
 
 void end_wait(struct wait *wait)
 {
+    end_listening(wait);
     if (wait->place)
         give_back(wait->place);
     else
@@ -73,19 +75,33 @@ void end_wait(struct wait *wait)
     atomic_fetch_sub_explicit(&waiters, 1, memory_order_relaxed);
 }
 
+/* How long the wait still lasts, by the line that holds now. */
+static int64_t wall_left(struct wait *wait)
+{
+    wait->slept = now(wait->block);
+    return wait->slept.target < wait->deadline ? wall_span(wait->slept.rate, wait->deadline - wait->slept.target) : 0;
+}
+
+static int64_t within(int64_t least, int64_t value, int64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
 int64_t slice(struct wait *wait)
 {
-    int64_t look = LOOK_EVERY_EACH * atomic_load_explicit(&waiters, memory_order_relaxed), rest;
+    int threads = atomic_load_explicit(&waiters, memory_order_relaxed);
+    int64_t look = within(LOOK_EVERY, LOOK_EVERY_EACH * threads, LOOK_AT_LEAST_EVERY), rest;
     if (wait->slept.wall && wait->place)
         atomic_fetch_add_explicit(&wait->place->looks, 1, memory_order_relaxed);
-    wait->slept = now(wait->block);
-    if (look < LOOK_EVERY)
-        look = LOOK_EVERY;
-    if (look > LOOK_AT_LEAST_EVERY)
-        look = LOOK_AT_LEAST_EVERY;
-    if (wait->slept.target >= wait->deadline)
-        return 0;
-    rest = wall_span(wait->slept.rate, wait->deadline - wait->slept.target);
+    end_listening(wait);
+    wait->told = false;
+    rest = wall_left(wait);
+    if (rest > look && begin_listening(wait)) {
+        rest = wall_left(wait); /* who has changed the line since has found us listening */
+        look = within(SELDOM, SELDOM_EACH * threads, SELDOM_AT_MOST);
+        if (atomic_load(&wait->place->hearing) != LISTENS)
+            return 0; /* told already */
+    }
     return rest < look ? rest : look;
 }
 
@@ -159,6 +175,7 @@ WARPED int ppoll(struct pollfd *files, nfds_t count, const struct timespec *time
     if (!block || !timeout || !valid(timeout) || nanoseconds(timeout) <= 0)
         return real.ppoll(files, count, timeout, mask);
     WAIT wait = WAIT_FOR(block, nanoseconds(timeout));
+    wait.mask = mask;
     do {
         struct timespec t = as_timespec(slice(&wait));
         ready_files = real.ppoll(files, count, &t, mask);
@@ -210,6 +227,7 @@ static int select_until(struct wait *wait, int count, fd_set *sets[3], const sig
     int ready_files;
     for (int i = 0; i < 3; i++)
         copy_set(asked[i], sets[i], bytes);
+    wait->mask = mask;
     for (;;) {
         struct timespec t = as_timespec(slice(wait));
         ready_files = real.pselect(count, sets[0], sets[1], sets[2], &t, mask);
@@ -274,6 +292,7 @@ static int epoll_for(int epoll, struct epoll_event *events, int most, int64_t ns
 {
     int count;
     WAIT wait = WAIT_FOR(block, ns);
+    wait.mask = mask;
     do {
         count = epoll_once(epoll, events, most, slice(&wait), mask);
     } while (again(&wait, count == 0, count < 0 ? errno : 0));
@@ -314,6 +333,7 @@ WARPED int sigtimedwait(const sigset_t *restrict signals, siginfo_t *restrict ca
     if (!block || !timeout || !valid(timeout) || nanoseconds(timeout) <= 0)
         return real.sigtimedwait(signals, came, timeout);
     WAIT wait = WAIT_FOR(block, nanoseconds(timeout));
+    wait.mask = sigismember(signals, SIGURG) ? signals : NULL; /* it would be taken for the program's */
     do {
         struct timespec t = as_timespec(slice(&wait));
         number = real.sigtimedwait(signals, came, &t);

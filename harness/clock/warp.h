@@ -147,6 +147,8 @@ struct wait {
     int64_t deadline;
     struct instant slept; /* when the slice began */
     unsigned signals, changes; /* handled by this thread when it began */
+    const sigset_t *mask;      /* of signals that are blocked meanwhile; null for those that the thread blocks */
+    bool listens, told;        /* during this slice, of a change; see `place` */
 };
 
 struct wait begin_wait(struct block *block, int64_t deadline) HIDDEN;
@@ -173,15 +175,22 @@ static inline bool interrupted(const struct wait *wait)
     return signals_handled != wait->signals;
 }
 
+/* Hearing of a change in a wait (changes.c): to begin, unless this thread cannot; to end; and to have the handler cut the
+ * wait short where the C library does not come back for a signal: it waits until this moment. */
+bool begin_listening(struct wait *wait) HIDDEN;
+void end_listening(struct wait *wait) HIDDEN;
+void listen_until(struct wait *wait, struct timespec *end) HIDDEN;
+
 /* After a slice that ended with its time or with an error: whether to wait for another. An EINTR that only our own
- * handler can have caused is nobody's business. */
+ * handler can have caused is nobody's business; where the moment has passed, the next slice is of no time, and tells. */
 static inline bool again(struct wait *wait, bool timed_out, int error)
 {
+    end_listening(wait);
     if (interrupted(wait))
         return false;
-    if (error == EINTR && changes_handled != wait->changes) {
+    if (error == EINTR && (wait->told || changes_handled != wait->changes)) {
         wait->changes = changes_handled;
-        return !passed(wait);
+        return true;
     }
     return timed_out && !passed(wait);
 }
@@ -218,5 +227,6 @@ void withdraw_timer(struct kept_timer *told) HIDDEN;
 bool listens(const sigset_t *blocked) HIDDEN; /* whether this process does; one of its threads blocks these signals */
 bool keeps_listening(const struct sigaction *instead) HIDDEN; /* though the program wants this for the signal we hear by */
 void change_heard(int number) HIDDEN;                         /* the handler */
+bool being_told(int number) HIDDEN; /* whether this signal is for us, though the program has a handler for it */
 
 #endif
