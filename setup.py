@@ -15,6 +15,7 @@ NOT_SHIPPED = {"noxfile", "setup"}
 CLOCK = "harness/clock"
 
 PARTS = (
+    "calls",
     "changes",
     "control",
     "flights",

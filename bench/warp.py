@@ -172,7 +172,7 @@ def cpu_while(pid: int, seconds: float) -> float:
 def cost_of_waiting(languages: list[str], build: Path) -> None:
     """The table of processes that only sleep."""
     program = build / "waits"
-    subprocess.run(["cc", "-O1", "-pthread", PROGRAMS / "waits.c", "-o", program], check=True)
+    subprocess.run(["cc", "-O1", "-pthread", PROGRAMS / "waits.c", "-o", program, "-lrt"], check=True)
     print("\nCPU of a process whose threads all sleep, in percent of a core; at rate 50 where not said otherwise")
     for kind in SLEEPERS:
         row = f"C      {kind:15}"

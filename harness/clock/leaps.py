@@ -158,8 +158,12 @@ async def rests(clock: WarpClock, within: float) -> bool:
     if library().packets_wait() is None or library().pieces_wait(clock.ports) is None:
         return False
     for _ in range(round(within * SECOND / LATE)):
-        runs, moment = clock.runs, clock.next
-        if runs is not None and moment is not None and moment - clock.nanoseconds() >= WORTH and clock.runs == runs:
+        if _far(clock) and (runs := clock.runs) is not None and _far(clock) and clock.runs == runs:
             return True
         await asyncio.sleep(LATE / SECOND)
     return False
+
+
+def _far(clock: WarpClock) -> bool:
+    moment = clock.next
+    return moment is not None and moment - clock.nanoseconds() >= WORTH

@@ -1,6 +1,6 @@
-/* Waiting for locks, semaphores and conditions until a moment on a clock.
+/* Waiting for locks, semaphores, message queues and conditions until a moment on a clock.
  *
- * A semaphore, a mutex or a thread's end is still there after a slice, so that waiting for it again loses nothing. A
+ * A semaphore, a mutex, a message or a thread's end is still there after a slice, so that waiting for it again loses nothing. A
  * condition is different: a signal reaches only those who wait at that moment, and the caller is told to look at what
  * it waits for only when its wait returns. A signal that comes between two slices would be lost. So signals are counted:
  * when any was sent since the caller began to wait, the end of the slice is reported as the wake-up it may have been
@@ -100,6 +100,37 @@ WARPED int sem_clockwait(sem_t *restrict semaphore, clockid_t clock, const struc
     if (!block || !valid(moment) || !warped_clock(block, clock, &offset))
         return real.sem_clockwait(semaphore, clock, moment);
     return semaphore_wait(block, semaphore, CLOCK_REALTIME, nanoseconds(moment), offset);
+}
+
+/* So are message queues, by their own functions and on the date alone. */
+#define MESSAGE_WAIT(call, otherwise)                                                                                  \
+    struct block *block = attached();                                                                                  \
+    ssize_t outcome;                                                                                                   \
+    struct timespec end;                                                                                               \
+    int error;                                                                                                         \
+    if (!block || !valid(moment) || moment->tv_sec < 0)                                                                \
+        return otherwise;                                                                                              \
+    WAIT wait = WAIT_UNTIL(block, nanoseconds(moment), block->offset[CLOCK_REALTIME]);                                 \
+    do {                                                                                                               \
+        next_end(&wait, CLOCK_REALTIME, &end);                                                                         \
+        outcome = call;                                                                                                \
+        error = outcome < 0 ? errno : 0;                                                                               \
+    } while (again(&wait, error == ETIMEDOUT, error));                                                                 \
+    if (error == ETIMEDOUT && interrupted(&wait))                                                                      \
+        return interrupted_result();                                                                                   \
+    return outcome;
+
+WARPED ssize_t mq_timedreceive(mqd_t queue, char *restrict bytes, size_t size, unsigned *restrict priority,
+                               const struct timespec *restrict moment)
+{
+    MESSAGE_WAIT(real.mq_timedreceive(queue, bytes, size, priority, &end),
+                 real.mq_timedreceive(queue, bytes, size, priority, moment))
+}
+
+WARPED int mq_timedsend(mqd_t queue, const char *bytes, size_t size, unsigned priority, const struct timespec *moment)
+{
+    MESSAGE_WAIT(real.mq_timedsend(queue, bytes, size, priority, &end),
+                 real.mq_timedsend(queue, bytes, size, priority, moment))
 }
 
 /* Conditions. */

@@ -1,10 +1,7 @@
 /* Waiting: the shape of every wait, sleeping, and waiting for files and signals. */
 #include "warp.h"
 
-#include <linux/futex.h>
-#include <stdarg.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 /* A thread that cannot hear of changes looks at the control block this often while it waits: as seldom as is still prompt,
  * and more seldom the more threads of the process wait, so that all of them together look some 300 times a second. A look
@@ -340,43 +337,4 @@ WARPED int sigtimedwait(const sigset_t *restrict signals, siginfo_t *restrict ca
         error = number < 0 ? errno : 0;
     } while (again(&wait, error == EAGAIN, error));
     return error == EAGAIN && interrupted(&wait) ? interrupted_result() : number;
-}
-
-/* Runtimes that wait in the kernel by number: Rust's locks, C++ without libpthread. The kernel compares the word again
- * at the start of each slice, so that a change of it between two slices ends the wait. */
-static long futex_wait(struct block *block, long word, long operation, long value, const struct timespec *timeout,
-                       long bits)
-{
-    int64_t offset = operation & FUTEX_CLOCK_REALTIME ? block->offset[CLOCK_REALTIME] : 0;
-    bool until = (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
-    long result;
-    int error;
-    WAIT wait = until ? WAIT_UNTIL(block, nanoseconds(timeout), offset) : WAIT_FOR(block, nanoseconds(timeout));
-    if (!until)
-        bits = FUTEX_BITSET_MATCH_ANY;
-    operation = FUTEX_WAIT_BITSET | (operation & FUTEX_PRIVATE_FLAG);
-    do {
-        int64_t wall = slice(&wait);
-        struct timespec t = as_timespec(wait.slept.wall + wall);
-        result = real.syscall(SYS_futex, word, operation, value, (long)&t, 0, bits);
-        error = result < 0 ? errno : 0;
-    } while (again(&wait, error == ETIMEDOUT, error));
-    return error == ETIMEDOUT && interrupted(&wait) ? interrupted_result() : result;
-}
-
-/* Named for the compiler only: the public prototype is variadic, and both ABIs pass these words the same way. */
-WARPED long warped_syscall(long number, long a, long b, long c, long d, long e, long f) __asm__("syscall");
-
-WARPED long warped_syscall(long number, long a, long b, long c, long d, long e, long f)
-{
-    struct block *block = attached();
-    if (block && number == SYS_clock_gettime)
-        return clock_gettime((clockid_t)a, (struct timespec *)b);
-    if (block && number == SYS_futex) {
-        long command = b & FUTEX_CMD_MASK;
-        const struct timespec *timeout = (const struct timespec *)d;
-        if ((command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET) && timeout && valid(timeout) && timeout->tv_sec >= 0)
-            return futex_wait(block, a, b, c, timeout, f);
-    }
-    return real.syscall(number, a, b, c, d, e, f);
 }

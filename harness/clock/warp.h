@@ -8,6 +8,7 @@
 #include "block.h"
 
 #include <errno.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -45,6 +46,8 @@
     X(int, sigtimedwait, (const sigset_t *, siginfo_t *, const struct timespec *))                                     \
     X(int, sem_timedwait, (sem_t *, const struct timespec *))                                                          \
     X(int, sem_clockwait, (sem_t *, clockid_t, const struct timespec *))                                               \
+    X(ssize_t, mq_timedreceive, (mqd_t, char *, size_t, unsigned *, const struct timespec *))                          \
+    X(int, mq_timedsend, (mqd_t, const char *, size_t, unsigned, const struct timespec *))                             \
     X(int, pthread_cond_signal, (pthread_cond_t *))                                                                    \
     X(int, pthread_cond_broadcast, (pthread_cond_t *))                                                                 \
     X(int, pthread_cond_timedwait, (pthread_cond_t *, pthread_mutex_t *, const struct timespec *))                     \

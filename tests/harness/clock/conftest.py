@@ -35,7 +35,7 @@ def waits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if COMPILER is None:
         pytest.skip("the program that waits in every way is compiled here, and there is no C compiler")
     program = tmp_path_factory.mktemp("programs") / "waits"
-    subprocess.run([COMPILER, "-O1", "-pthread", PROGRAMS / "waits.c", "-o", program], check=True)
+    subprocess.run([COMPILER, "-O1", "-pthread", PROGRAMS / "waits.c", "-o", program, "-lrt"], check=True)
     return program
 
 

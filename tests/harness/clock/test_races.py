@@ -40,7 +40,7 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = subprocess.run(
         [
             *(COMPILER, "-std=gnu11", "-O1", "-g", "-fsanitize=thread", "-fexceptions", "-pthread"),
-            *(*SOURCES, PROGRAMS / "waits.c", "-o", program, "-ldl"),
+            *(*SOURCES, PROGRAMS / "waits.c", "-o", program, "-ldl", "-lrt"),
         ],
         check=False,
         capture_output=True,

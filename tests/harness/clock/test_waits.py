@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,9 @@ CONDITIONS = [
     "cond_clockwait_realtime",
     "cnd_timedwait",
 ]
+BY_NUMBER = ["sys_nanosleep", "sys_clock_nanosleep", "sys_epoll_pwait", "sys_epoll_pwait2"]
+BY_NUMBER += ["sys_epoll_wait", "sys_poll"] if platform.machine() == "x86_64" else []
+QUEUES = ["mq_timedreceive", "mq_timedsend"]
 FUTEXES = ["futex_wait", "futex_wait_bitset", "futex_wait_bitset_realtime"]
 TIMERS = [
     "timerfd",
@@ -45,11 +49,12 @@ TIMERS = [
     "alarm",
 ]
 SOCKETS = ["recv", "read", "recvmsg", "send", "accept", "connect"]
-ONCE = [*SLEEPS, *SLEEPS_UNTIL, *FILES, *SEMAPHORES, *LOCKS, *CONDITIONS, *FUTEXES, *TIMERS, "sigtimedwait", *SOCKETS]
+ONCE = [*SLEEPS, *SLEEPS_UNTIL, *FILES, *SEMAPHORES, *LOCKS, *CONDITIONS, *FUTEXES, *BY_NUMBER, *QUEUES, *TIMERS]
+ONCE += ["sys_sleep_until_realtime", "sigtimedwait", *SOCKETS]
 
 # What each wait reports when nothing but the end of its time came.
 OUTCOMES = (
-    dict.fromkeys([*SEMAPHORES, *LOCKS, *CONDITIONS, *FUTEXES], "-1 ETIMEDOUT")
+    dict.fromkeys([*SEMAPHORES, *LOCKS, *CONDITIONS, *FUTEXES, *QUEUES], "-1 ETIMEDOUT")
     | dict.fromkeys([*SOCKETS, "sigtimedwait"], "-1 EAGAIN")
     | {"connect": "-1 EINPROGRESS"}
 )
@@ -63,6 +68,8 @@ SOME = [
     "mutex_timedlock",
     "cond_monotonic",
     "futex_wait",
+    "sys_epoll_pwait",
+    "mq_timedreceive",
     "timerfd_until_monotonic",
     "timer_settime",
     "setitimer",
@@ -156,7 +163,7 @@ def test_an_enormous_wait_is_no_short_one(kind: str, clock: WarpClock, start: St
     assert program.runs()
 
 
-@pytest.mark.parametrize("kind", [*SLEEPS_UNTIL, *SEMAPHORES, *LOCKS, *CONDITIONS])
+@pytest.mark.parametrize("kind", [*SLEEPS_UNTIL, *SEMAPHORES, *LOCKS, *CONDITIONS, *QUEUES])
 def test_a_moment_that_has_passed_is_not_waited_for(kind: str, clock: WarpClock, start: Starter, waits: Path) -> None:
     """Waiting until a second ago is over at once."""
     clock.rate = 50
@@ -167,7 +174,7 @@ def test_a_moment_that_has_passed_is_not_waited_for(kind: str, clock: WarpClock,
     assert read(line).monotonic < LATE
 
 
-@pytest.mark.parametrize("kind", [*FILES, *SLEEPS])
+@pytest.mark.parametrize("kind", [*FILES, *SLEEPS, *BY_NUMBER])
 def test_no_time_at_all_is_no_wait(kind: str, clock: WarpClock, start: Starter, waits: Path) -> None:
     """A timeout of zero returns at once, with the C library's own answer."""
     clock.rate = 50
@@ -178,7 +185,19 @@ def test_no_time_at_all_is_no_wait(kind: str, clock: WarpClock, start: Starter, 
     assert read(line).monotonic < LATE
 
 
-@pytest.mark.parametrize("kind", ["nanosleep", "clock_nanosleep", "ppoll", "select", "pselect", "epoll_pwait2"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "nanosleep",
+        "clock_nanosleep",
+        "ppoll",
+        "select",
+        "pselect",
+        "epoll_pwait2",
+        "sys_nanosleep",
+        "sys_clock_nanosleep",
+    ],
+)
 def test_a_negative_time_is_refused(kind: str, clock: WarpClock, start: Starter, waits: Path) -> None:
     """The C library's own refusal of a negative relative time reaches the program."""
     clock.rate = 50
@@ -189,7 +208,20 @@ def test_a_negative_time_is_refused(kind: str, clock: WarpClock, start: Starter,
 
 
 @pytest.mark.parametrize(
-    "kind", [*SLEEPS_UNTIL, *FILES, *SEMAPHORES, *FUTEXES, "nanosleep", "usleep", "clock_nanosleep", "recv", "accept"]
+    "kind",
+    [
+        *SLEEPS_UNTIL,
+        *FILES,
+        *SEMAPHORES,
+        *FUTEXES,
+        *BY_NUMBER,
+        *QUEUES,
+        "nanosleep",
+        "usleep",
+        "clock_nanosleep",
+        "recv",
+        "accept",
+    ],
 )
 def test_a_signal_interrupts(kind: str, clock: WarpClock, start: Starter, waits: Path) -> None:
     """A handled signal ends a wait with EINTR, between two slices or within one."""
