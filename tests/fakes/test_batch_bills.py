@@ -32,9 +32,9 @@ def _anthropic(server: FakeServer, count: int, weather: Weather = FAIR) -> None:
             client.messages.batches.create(requests=requests)
 
 
-def _openai(server: FakeServer, count: int, weather: Weather = FAIR) -> None:
+def _openai(server: FakeServer, count: int, weather: Weather = FAIR, path: str = "") -> None:
     body: Any = {"model": server.fake.model, "messages": MESSAGES}
-    with OpenAI(base_url=server.url, api_key=KEY, max_retries=0) as client:
+    with OpenAI(base_url=server.url + path, api_key=KEY, max_retries=0) as client:
         if count == 0:
             client.chat.completions.create(**body)
             return
@@ -45,7 +45,11 @@ def _openai(server: FakeServer, count: int, weather: Weather = FAIR) -> None:
         client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
 
 
-CALLS = {"anthropic": _anthropic, "openai": _openai}
+def _azure(server: FakeServer, count: int, weather: Weather = FAIR) -> None:
+    _openai(server, count, weather, "/openai/v1")
+
+
+CALLS = {"anthropic": _anthropic, "azure_openai": _azure, "openai": _openai}
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -1,7 +1,7 @@
 """Azure OpenAI's wire format: OpenAI's bodies behind a gateway with paths, keys, headers and errors of its own.
 
     /openai/deployments/D/chat/completions?api-version=V     the model is the deployment in the path
-    /openai/responses?api-version=V                          the model is in the body
+    /openai/responses?api-version=V                          the model is in the body, as it is in the rows of batches
     /openai/v1/chat/completions                              as at OpenAI; the version may be left out
 
 Every deployment is named after the model that it serves. A content filter judges each prompt and each answer: a stream
@@ -27,6 +27,7 @@ from ..reading import Routes, bearer
 from ..refusing import Refused, page, with_own
 from ..wire import json_bytes, json_value, sse
 from . import filters, limits, troubles
+from .batches import AzureBatches, AzureFiles
 
 DEPLOYMENT = "/openai/deployments/([^/]+)"
 V1 = "/openai/v1/"
@@ -42,6 +43,15 @@ ROUTES = Routes(
         ("DELETE", f"{PLACE}/responses/{ID}", "responses.delete"),
         ("POST", f"{PLACE}/responses/{ID}/cancel", "responses.cancel"),
         ("GET", f"{PLACE}/responses/{ID}/input_items", "responses.input_items"),
+        ("POST", f"{PLACE}/files", "files.create"),
+        ("GET", f"{PLACE}/files", "files.list"),
+        ("GET", f"{PLACE}/files/{ID}", "files.get"),
+        ("DELETE", f"{PLACE}/files/{ID}", "files.delete"),
+        ("GET", f"{PLACE}/files/{ID}/content", "files.content"),
+        ("POST", f"{PLACE}/batches", "batches.create"),
+        ("GET", f"{PLACE}/batches", "batches.list"),
+        ("GET", f"{PLACE}/batches/{ID}", "batches.get"),
+        ("POST", f"{PLACE}/batches/{ID}/cancel", "batches.cancel"),
         ("GET", f"{PLACE}/models", "models.list"),
         ("GET", f"{PLACE}/models/{ID}", "models.get"),
         ("WEBSOCKET", f"{V1}realtime", "realtime"),
@@ -64,6 +74,11 @@ class AzureOpenAI(OpenAI):
     troubles = frozenset(troubles.TROUBLES)
     sessions = frozenset({"realtime"})
     routes = ROUTES
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files = AzureFiles()
+        self.batches = AzureBatches(self.files, self._run)
 
     def key(self, request: Request) -> str | None:
         """The key, or the token, that a request brings; browsers send it in the query of a Realtime session."""
@@ -120,6 +135,12 @@ class AzureOpenAI(OpenAI):
     def error(self, ask: Ask, trouble: Trouble) -> dict[str, Any]:
         """The error object."""
         return troubles.error(ask, trouble, limits.request_id(ask))
+
+    def _run(self, ask: Ask, query: str, row: dict[str, Any], trouble: Trouble | None) -> tuple[int, Any, str]:
+        """Answer one row of a batch under `v1`, where its model is in its body."""
+        path = V1 + self.batches.place(row["url"]).removeprefix("/")
+        status, body, _ = super()._run(ask, query, {**row, "url": path}, trouble)
+        return status, body, limits.request_id(ask, query)
 
     def _passed(self, ask: Ask, script: Iterable[Op]) -> Sequence[Op]:
         return tuple(_judged(ask, script) if ask.route == "chat" else _headed(ask, script))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs
 
 from ...ask import Ask, Trouble
@@ -50,7 +50,11 @@ class Made:
 
 
 class Batches:
-    """The batches of one provider."""
+    """The batches of one provider; what another that has the same API says otherwise is public."""
+
+    endpoints: ClassVar[tuple[str, ...]] = ENDPOINTS
+    always_errors: ClassVar[bool] = False
+    """Whether a batch without any error has a file of errors too, an empty one."""
 
     def __init__(self, files: Files, run: Run) -> None:
         self._files = files
@@ -61,7 +65,7 @@ class Batches:
         """The fair-weather script of every operation on batches."""
         if ask.route == "batches.create":
             # Asked for once more, the same batch is given: its rows are not run twice.
-            made = self._made.get(hex_id(ask, "batch_")) or self._create(ask)
+            made = self._made.get(self.batch_id(ask)) or self._create(ask)
             self._made[made.batch["id"]] = made
             ask.undo += [lambda: self._made.pop(made.batch["id"], None), ask.rows.clear]
             return _json(ask, self.at(made, ask.now))
@@ -74,6 +78,18 @@ class Batches:
         if ask.route == "batches.cancel":
             found = self._cancel(ask, found)
         return _json(ask, self.at(found, ask.now))
+
+    def batch_id(self, ask: Ask) -> str:
+        """The identifier of the batch that an ask makes."""
+        return hex_id(ask, "batch_")
+
+    def file_id(self, batch_id: str, name: str) -> str:
+        """The identifier of a file that a batch writes."""
+        return f"file-{batch_id.removeprefix('batch_')[:16]}{name}"
+
+    def place(self, url: str) -> str:
+        """Where the URL of a row, or of an endpoint, leads to."""
+        return url
 
     def settle(self, now: float) -> None:
         """Bring the files of all batches to light whose time is over."""
@@ -103,21 +119,66 @@ class Batches:
         }
         return _timed(batch, made, now)
 
+    def row(self, ask: Ask, batch: dict[str, Any], number: int, request: dict[str, Any]) -> dict[str, Any]:
+        """The output line of a request."""
+        plan = ask.answer.batch
+        row: dict[str, Any] = {"id": hex_id(ask, "batch_req_", 32, number), "custom_id": request["custom_id"]}
+        if number in plan.expired:
+            return {**row, "response": None, "error": {"code": "batch_expired", "message": EXPIRED}}
+        trouble = Trouble("server_error") if number in plan.failed else None
+        status, body, request_id = self._run(ask, f"batch={batch['id']}&row={number}", request, trouble)
+        response = {"status_code": status, "request_id": request_id, "body": body}
+        return {**row, "response": response, "error": None}
+
+    def read(self, ask: Ask, lines: list[bytes]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The requests of an input file, and what is wrong with it."""
+        requests: list[dict[str, Any]] = []
+        errors: list[dict[str, Any]] = []
+        seen: set[str] = set()
+
+        def wrong(line: int | None, code: str, message: str, param: str | None = None) -> None:
+            errors.append({"code": code, "line": line, "message": message, "param": param})
+
+        for number, line in enumerate(lines, 1):
+            try:
+                request = json_value(line)
+            except Unreadable:
+                wrong(number, "invalid_json_line", "This line is not parseable as valid JSON.")
+                continue
+            if not isinstance(request, dict) or not isinstance(request.get("body"), dict):
+                wrong(number, "missing_required_parameter", "Missing required parameter: 'body'.", "body")
+            elif not isinstance(request.get("custom_id"), str):
+                wrong(number, "missing_required_parameter", "Missing required parameter: 'custom_id'.", "custom_id")
+            elif request["custom_id"] in seen:
+                wrong(number, "duplicate_custom_id", "This custom_id was used before in this file.", "custom_id")
+            elif request.get("method") != "POST":
+                wrong(number, "invalid_method", "Invalid value for 'method'. Supported value: 'POST'.", "method")
+            elif self.place(str(request.get("url"))) != self.place(ask.body["endpoint"]):
+                wrong(
+                    number, "mismatched_endpoint", "The URL of this request differs from the batch's endpoint.", "url"
+                )
+            else:
+                seen.add(request["custom_id"])
+                requests.append(request)
+        if not lines:
+            wrong(None, "empty_file", "The input file is empty.")
+        return requests, errors
+
     def _publish(self, batch: dict[str, Any], rows: tuple[dict[str, Any], ...], now: float) -> None:
         done = [row for row in rows if _answered(row)]
         lost = [row for row in rows if not _answered(row)]
         batch["request_counts"] = {"total": len(rows), "completed": len(done), "failed": len(lost)}
         for field, lines, name in (("output_file_id", done, "output"), ("error_file_id", lost, "error")):
-            if not lines:
+            if not lines and not (name == "error" and self.always_errors):
                 continue
-            batch[field] = f"file-{batch['id'].removeprefix('batch_')[:16]}{name}"
+            batch[field] = self.file_id(batch["id"], name)
             if self._files.find(batch[field]) is None:
                 data = b"".join(json_bytes(line) + b"\n" for line in lines)
                 self._files.keep(batch[field], data, f"{batch['id']}_{name}.jsonl", "batch_output", now)
 
     def _create(self, ask: Ask) -> Made:
         body = ask.body
-        one_of("endpoint", body["endpoint"], ENDPOINTS)
+        one_of("endpoint", body["endpoint"], self.endpoints)
         one_of("completion_window", body["completion_window"], ("24h",))
         kept = self._files.find(body["input_file_id"])
         if kept is None:
@@ -125,7 +186,7 @@ class Batches:
         if kept.file["purpose"] != "batch":
             raise refuse("Invalid file purpose: a batch's input file has to have the purpose 'batch'.", "input_file_id")
         batch = {
-            "id": hex_id(ask, "batch_"),
+            "id": self.batch_id(ask),
             "object": "batch",
             "endpoint": body["endpoint"],
             "errors": None,
@@ -141,25 +202,15 @@ class Batches:
             "metadata": body.get("metadata"),
         }
         lines = [line for line in kept.data.splitlines() if line.strip()]
-        requests, errors = _read(lines, body["endpoint"])
+        requests, errors = self.read(ask, lines)
         if errors:
             batch |= {"status": "failed", "failed_at": int(ask.now), "errors": {"object": "list", "data": errors}}
             return Made(batch, 0.0, ask.now)
-        rows = tuple(self._row(ask, batch, number, request) for number, request in enumerate(requests, 1))
+        rows = tuple(self.row(ask, batch, number, request) for number, request in enumerate(requests, 1))
         batch["request_counts"] = {"total": len(rows), "completed": 0, "failed": 0}
         if isinstance(requests[0]["body"].get("model"), str):
             batch["model"] = requests[0]["body"]["model"]
         return Made(batch, ask.answer.batch.seconds, ask.now, rows)
-
-    def _row(self, ask: Ask, batch: dict[str, Any], number: int, request: dict[str, Any]) -> dict[str, Any]:
-        plan = ask.answer.batch
-        row: dict[str, Any] = {"id": hex_id(ask, "batch_req_", 32, number), "custom_id": request["custom_id"]}
-        if number in plan.expired:
-            return {**row, "response": None, "error": {"code": "batch_expired", "message": EXPIRED}}
-        trouble = Trouble("server_error") if number in plan.failed else None
-        status, body, request_id = self._run(ask, f"batch={batch['id']}&row={number}", request, trouble)
-        response = {"status_code": status, "request_id": request_id, "body": body}
-        return {**row, "response": response, "error": None}
 
     def _cancel(self, ask: Ask, made: Made) -> Made:
         state = self.at(made, ask.now)["status"]
@@ -199,36 +250,3 @@ def _timed(batch: dict[str, Any], made: Made, now: float) -> dict[str, Any]:
         times |= {"finalizing": end, batch["status"]: end}
     reached = {f"{name}_at": int(time) for name, time in times.items() if time is not None and time <= now}
     return {**batch, **reached}
-
-
-def _read(lines: list[bytes], endpoint: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The requests of an input file, and what is wrong with it."""
-    requests: list[dict[str, Any]] = []
-    errors: list[dict[str, Any]] = []
-    seen: set[str] = set()
-
-    def wrong(line: int | None, code: str, message: str, param: str | None = None) -> None:
-        errors.append({"code": code, "line": line, "message": message, "param": param})
-
-    for number, line in enumerate(lines, 1):
-        try:
-            request = json_value(line)
-        except Unreadable:
-            wrong(number, "invalid_json_line", "This line is not parseable as valid JSON.")
-            continue
-        if not isinstance(request, dict) or not isinstance(request.get("body"), dict):
-            wrong(number, "missing_required_parameter", "Missing required parameter: 'body'.", "body")
-        elif not isinstance(request.get("custom_id"), str):
-            wrong(number, "missing_required_parameter", "Missing required parameter: 'custom_id'.", "custom_id")
-        elif request["custom_id"] in seen:
-            wrong(number, "duplicate_custom_id", "This custom_id was used before in this file.", "custom_id")
-        elif request.get("method") != "POST":
-            wrong(number, "invalid_method", "Invalid value for 'method'. Supported value: 'POST'.", "method")
-        elif request.get("url") != endpoint:
-            wrong(number, "mismatched_endpoint", "The URL of this request differs from the batch's endpoint.", "url")
-        else:
-            seen.add(request["custom_id"])
-            requests.append(request)
-    if not lines:
-        wrong(None, "empty_file", "The input file is empty.")
-    return requests, errors

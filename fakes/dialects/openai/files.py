@@ -64,6 +64,10 @@ class Files:
             case _:
                 return _json(ask, kept.file)
 
+    def file_id(self, ask: Ask) -> str:
+        """The identifier of the file that an ask uploads."""
+        return text_id(ask, "file-", 22)
+
     def find(self, about: object) -> Kept | None:
         """The file of that id."""
         return self._kept.get(about) if isinstance(about, str) else None
@@ -96,7 +100,7 @@ class Files:
         purpose = form["purpose"].data.decode("utf-8", "replace")
         one_of("purpose", purpose, UPLOADED)
         lasts = form["expires_after[seconds]"].data if "expires_after[seconds]" in form else b""
-        file_id = text_id(ask, "file-", 22)
+        file_id = self.file_id(ask)
         ask.undo.append(lambda: self._kept.pop(file_id, None))
         name = form["file"].filename or "upload"
         self.keep(file_id, form["file"].data, name, purpose, ask.now, int(lasts) if lasts.isdigit() else None)
