@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from anthropic import Anthropic
 from languages import LANGUAGES
+from mistralai.client import Mistral
 from openai import OpenAI
 from speaking import KEY, MESSAGES, QUICK, billed, serving
 
@@ -49,7 +50,18 @@ def _azure(server: FakeServer, count: int, weather: Weather = FAIR) -> None:
     _openai(server, count, weather, "/openai/v1")
 
 
-CALLS = {"anthropic": _anthropic, "azure_openai": _azure, "openai": _openai}
+def _mistral(server: FakeServer, count: int, weather: Weather = FAIR) -> None:
+    messages: Any = MESSAGES
+    with Mistral(api_key=KEY, server_url=server.url) as client:
+        if count == 0:
+            client.chat.complete(model=server.fake.model, messages=messages)
+            return
+        requests: Any = [{"custom_id": f"r{number}", "body": {"messages": messages}} for number in range(count)]
+        server.weather = weather
+        client.batch.jobs.create(endpoint="/v1/chat/completions", model=server.fake.model, requests=requests)
+
+
+CALLS = {"anthropic": _anthropic, "azure_openai": _azure, "mistral": _mistral, "openai": _openai}
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -11,7 +11,6 @@ begins with a chunk that has its judgement and no choices.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,7 +19,7 @@ from ...fake import Fake
 from ...script import Head, Op, Send, header, whole
 from ..openai import OpenAI
 from ..openai.chat import DONE
-from ..openai.limits import common_headers as openai_headers
+from ..openai.limits import under
 from ..openai.reading import ID
 from ..openai.refusing import refuse_model
 from ..reading import Routes, bearer
@@ -143,18 +142,7 @@ class AzureOpenAI(OpenAI):
         return status, body, limits.request_id(ask, query)
 
     def _passed(self, ask: Ask, script: Iterable[Op]) -> Sequence[Op]:
-        return tuple(_judged(ask, script) if ask.route == "chat" else _headed(ask, script))
-
-
-def _headed(ask: Ask, script: Iterable[Op]) -> Iterator[Op]:
-    """The script with Azure's headers in the place of OpenAI's."""
-    theirs = {name for name, _ in openai_headers(ask)}
-    for op in script:
-        if isinstance(op, Head):
-            kept = tuple(pair for pair in op.headers if pair[0] not in theirs)
-            yield replace(op, headers=(*limits.common_headers(ask), *kept))
-        else:
-            yield op
+        return tuple(_judged(ask, script) if ask.route == "chat" else under(limits.common_headers(ask), ask, script))
 
 
 def _judged(ask: Ask, script: Iterable[Op]) -> Iterator[Op]:
@@ -168,7 +156,7 @@ def _judged(ask: Ask, script: Iterable[Op]) -> Iterator[Op]:
             headers=limits.common_headers(ask),
         )
         return
-    for op in _headed(ask, script):
+    for op in under(limits.common_headers(ask), ask, script):
         if isinstance(op, Send) and op is not DONE:
             chunk = json_value(op.data.removeprefix(b"data: "))
             yield sse(json_bytes({**chunk, "choices": list(map(filters.of_choice, chunk["choices"]))}), op.part)

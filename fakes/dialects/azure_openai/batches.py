@@ -57,15 +57,13 @@ class AzureBatches(Batches):
         """With `/v1` or without it is the same."""
         return url.removeprefix("/v1")
 
-    def at(self, made: Made, now: float) -> dict[str, Any]:
-        """The batch as it stands at a time."""
-        return {name: value for name, value in super().at(made, now).items() if name not in FOREIGN}
+    def shown(self, ask: Ask, made: Made) -> dict[str, Any]:
+        """The batch as it stands, without what only OpenAI's have."""
+        return {name: value for name, value in super().shown(ask, made).items() if name not in FOREIGN}
 
-    def row(self, ask: Ask, batch: dict[str, Any], number: int, request: dict[str, Any]) -> dict[str, Any]:
-        """The output line of a request, which is known by its `custom_id` alone."""
-        line = super().row(ask, batch, number, request)
-        del line["id"]
-        return line
+    def line(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A line is known by its `custom_id` alone."""
+        return {name: value for name, value in row.items() if name != "id"}
 
     def read(self, ask: Ask, lines: list[bytes]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """The requests of an input file, and what is wrong with it: all of them name one deployment that there is."""

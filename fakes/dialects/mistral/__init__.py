@@ -8,6 +8,7 @@ asked to think, or always does, the content is a list in which what it thought c
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -15,13 +16,16 @@ from typing import Any
 from ...ask import Ask, Trouble
 from ...script import Head, Headers, Op, Send, whole
 from ..openai import OpenAI
+from ..openai.limits import under
 from ..openai.models import CREATED
+from ..openai.reading import ID
 from ..openai.refusing import refuse_model
 from ..reading import Routes
 from ..refusing import Refused, page, with_own
 from ..saying import THOUGHT
 from ..wire import hex_id, json_bytes, json_value, sse, text_id
-from . import limits, troubles
+from . import batches, limits, troubles
+from .batches import MistralBatches, MistralFiles
 
 ROUTES = Routes(
     (
@@ -29,6 +33,16 @@ ROUTES = Routes(
         ("POST", "/v1/embeddings", "embeddings"),
         ("GET", "/v1/models", "models.list"),
         ("GET", "/v1/models/(.+)", "models.get"),
+        ("POST", "/v1/files", "files.create"),
+        ("GET", "/v1/files", "files.list"),
+        ("GET", f"/v1/files/{ID}", "files.get"),
+        ("DELETE", f"/v1/files/{ID}", "files.delete"),
+        ("GET", f"/v1/files/{ID}/content", "files.content"),
+        ("POST", "/v1/batch/jobs", "batches.create"),
+        ("GET", "/v1/batch/jobs", "batches.list"),
+        ("GET", f"/v1/batch/jobs/{ID}", "batches.get"),
+        ("DELETE", f"/v1/batch/jobs/{ID}", "batches.delete"),
+        ("POST", f"/v1/batch/jobs/{ID}/cancel", "batches.cancel"),
     )
 )
 FINISHES = {
@@ -53,6 +67,11 @@ class Mistral(OpenAI):
     closed_lists = frozenset()
     routes = ROUTES
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.files = MistralFiles()
+        self.batches = MistralBatches(self.files, self._run)
+
     def parsed(self, ask: Ask) -> Any:
         """The request's body in the words that OpenAI has for the same."""
         body = super().parsed(ask)
@@ -72,17 +91,19 @@ class Mistral(OpenAI):
 
     def understand(self, ask: Ask) -> None:
         """Fill in what the request asks for as far as it can be read; what is no valid request cannot be processed."""
-        try:
-            super().understand(ask)
-        except Refused as refused:
-            if refused.trouble.kind != "bad_request":
-                raise
-            raise Refused(replace(refused.trouble, kind="unprocessable", code=None)) from None
+        with _unprocessable():
+            if ask.route == "batches.create":
+                batches.read(ask)
+            else:
+                super().understand(ask)
 
     def say(self, ask: Ask) -> Sequence[Op]:
         """OpenAI's script, as Mistral has it."""
         if ask.route.startswith("models."):
             return _models(ask)
+        if ask.route.startswith(("files.", "batches.")):
+            with _unprocessable():
+                return tuple(under(limits.common_headers(ask), ask, super().say(ask)))
         return _rewritten(ask, super().say(ask))
 
     def hollow(self, ask: Ask, how: str) -> Sequence[Op]:
@@ -109,6 +130,17 @@ class Mistral(OpenAI):
     def unknown_event(self, ask: Ask) -> Send | None:
         """None: events of this API have no types, and its client knows one shape only."""
         return None
+
+
+@contextmanager
+def _unprocessable() -> Iterator[None]:
+    """What OpenAI calls a bad request cannot be processed here."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.trouble.kind != "bad_request":
+            raise
+        raise Refused(replace(refused.trouble, kind="unprocessable", code=None)) from None
 
 
 def _models(ask: Ask) -> Sequence[Op]:

@@ -45,7 +45,7 @@ class Made:
     seconds: float
     now: float
     rows: tuple[dict[str, Any], ...] = ()
-    """Output lines in the order of the input, whichever file they belong to."""
+    """What became of the requests, in the order of the input, whichever file it belongs to."""
     cancelled: float | None = None
 
 
@@ -65,19 +65,23 @@ class Batches:
         """The fair-weather script of every operation on batches."""
         if ask.route == "batches.create":
             # Asked for once more, the same batch is given: its rows are not run twice.
-            made = self._made.get(self.batch_id(ask)) or self._create(ask)
+            made = self._made.get(self.batch_id(ask)) or self.create(ask)
             self._made[made.batch["id"]] = made
             ask.undo += [lambda: self._made.pop(made.batch["id"], None), ask.rows.clear]
-            return _json(ask, self.at(made, ask.now))
+            return _json(ask, self.shown(ask, made))
         if ask.route == "batches.list":
-            rows = [self.at(made, ask.now) for made in self._made.values()]
-            return _json(ask, listing(rows, parse_qs(ask.request.query), newest_first=True))
+            rows = [self.shown(ask, made) for made in self._made.values()]
+            return _json(ask, self.page(rows, parse_qs(ask.request.query)))
         found = self._made.get(about or "")
         if found is None:
             raise Refused(Trouble("not_found", f"No batch found with id '{about}'.", param="id"))
         if ask.route == "batches.cancel":
             found = self._cancel(ask, found)
-        return _json(ask, self.at(found, ask.now))
+        if ask.route == "batches.delete":
+            del self._made[found.batch["id"]]
+            ask.undo.append(lambda: self._made.update({found.batch["id"]: found}))
+            return _json(ask, {"id": found.batch["id"], "object": "batch", "deleted": True})
+        return _json(ask, self.shown(ask, found))
 
     def batch_id(self, ask: Ask) -> str:
         """The identifier of the batch that an ask makes."""
@@ -90,6 +94,14 @@ class Batches:
     def place(self, url: str) -> str:
         """Where the URL of a row, or of an endpoint, leads to."""
         return url
+
+    def shown(self, ask: Ask, made: Made) -> dict[str, Any]:
+        """The batch as it stands, for whoever asks."""
+        return self.at(made, ask.now)
+
+    def page(self, rows: list[dict[str, Any]], query: dict[str, list[str]]) -> dict[str, Any]:
+        """One page of the list of batches, given in the order of their making."""
+        return listing(rows, query, newest_first=True)
 
     def settle(self, now: float) -> None:
         """Bring the files of all batches to light whose time is over."""
@@ -119,8 +131,45 @@ class Batches:
         }
         return _timed(batch, made, now)
 
+    def create(self, ask: Ask) -> Made:
+        """The batch that an ask makes."""
+        body = ask.body
+        one_of("endpoint", body["endpoint"], self.endpoints)
+        one_of("completion_window", body["completion_window"], ("24h",))
+        kept = self._files.find(body["input_file_id"])
+        if kept is None:
+            raise refuse(f"No such File object: {body['input_file_id']}", "input_file_id")
+        if kept.file["purpose"] != "batch":
+            raise refuse("Invalid file purpose: a batch's input file has to have the purpose 'batch'.", "input_file_id")
+        batch = {
+            "id": self.batch_id(ask),
+            "object": "batch",
+            "endpoint": body["endpoint"],
+            "errors": None,
+            "input_file_id": body["input_file_id"],
+            "completion_window": "24h",
+            "status": "validating",
+            "output_file_id": None,
+            "error_file_id": None,
+            "created_at": int(ask.now),
+            "expires_at": int(ask.now) + DAY,
+            **{f"{name}_at": None for name in TIMES},
+            "request_counts": {"total": 0, "completed": 0, "failed": 0},
+            "metadata": body.get("metadata"),
+        }
+        lines = [line for line in kept.data.splitlines() if line.strip()]
+        requests, errors = self.read(ask, lines)
+        if errors:
+            batch |= {"status": "failed", "failed_at": int(ask.now), "errors": {"object": "list", "data": errors}}
+            return Made(batch, 0.0, ask.now)
+        rows = tuple(self.row(ask, batch, number, request) for number, request in enumerate(requests, 1))
+        batch["request_counts"] = {"total": len(rows), "completed": 0, "failed": 0}
+        if isinstance(requests[0]["body"].get("model"), str):
+            batch["model"] = requests[0]["body"]["model"]
+        return Made(batch, ask.answer.batch.seconds, ask.now, rows)
+
     def row(self, ask: Ask, batch: dict[str, Any], number: int, request: dict[str, Any]) -> dict[str, Any]:
-        """The output line of a request."""
+        """What becomes of a request."""
         plan = ask.answer.batch
         row: dict[str, Any] = {"id": hex_id(ask, "batch_req_", 32, number), "custom_id": request["custom_id"]}
         if number in plan.expired:
@@ -129,6 +178,10 @@ class Batches:
         status, body, request_id = self._run(ask, f"batch={batch['id']}&row={number}", request, trouble)
         response = {"status_code": status, "request_id": request_id, "body": body}
         return {**row, "response": response, "error": None}
+
+    def line(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The line of the output that tells of it."""
+        return row
 
     def read(self, ask: Ask, lines: list[bytes]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """The requests of an input file, and what is wrong with it."""
@@ -173,44 +226,8 @@ class Batches:
                 continue
             batch[field] = self.file_id(batch["id"], name)
             if self._files.find(batch[field]) is None:
-                data = b"".join(json_bytes(line) + b"\n" for line in lines)
+                data = b"".join(json_bytes(self.line(row)) + b"\n" for row in lines)
                 self._files.keep(batch[field], data, f"{batch['id']}_{name}.jsonl", "batch_output", now)
-
-    def _create(self, ask: Ask) -> Made:
-        body = ask.body
-        one_of("endpoint", body["endpoint"], self.endpoints)
-        one_of("completion_window", body["completion_window"], ("24h",))
-        kept = self._files.find(body["input_file_id"])
-        if kept is None:
-            raise refuse(f"No such File object: {body['input_file_id']}", "input_file_id")
-        if kept.file["purpose"] != "batch":
-            raise refuse("Invalid file purpose: a batch's input file has to have the purpose 'batch'.", "input_file_id")
-        batch = {
-            "id": self.batch_id(ask),
-            "object": "batch",
-            "endpoint": body["endpoint"],
-            "errors": None,
-            "input_file_id": body["input_file_id"],
-            "completion_window": "24h",
-            "status": "validating",
-            "output_file_id": None,
-            "error_file_id": None,
-            "created_at": int(ask.now),
-            "expires_at": int(ask.now) + DAY,
-            **{f"{name}_at": None for name in TIMES},
-            "request_counts": {"total": 0, "completed": 0, "failed": 0},
-            "metadata": body.get("metadata"),
-        }
-        lines = [line for line in kept.data.splitlines() if line.strip()]
-        requests, errors = self.read(ask, lines)
-        if errors:
-            batch |= {"status": "failed", "failed_at": int(ask.now), "errors": {"object": "list", "data": errors}}
-            return Made(batch, 0.0, ask.now)
-        rows = tuple(self.row(ask, batch, number, request) for number, request in enumerate(requests, 1))
-        batch["request_counts"] = {"total": len(rows), "completed": 0, "failed": 0}
-        if isinstance(requests[0]["body"].get("model"), str):
-            batch["model"] = requests[0]["body"]["model"]
-        return Made(batch, ask.answer.batch.seconds, ask.now, rows)
 
     def _cancel(self, ask: Ask, made: Made) -> Made:
         state = self.at(made, ask.now)["status"]

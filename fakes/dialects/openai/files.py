@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs
 
 from ...ask import Trouble
@@ -33,7 +33,9 @@ class Kept:
 
 
 class Files:
-    """The files of one provider."""
+    """The files of one provider; what another that has the same API says otherwise is public."""
+
+    purposes: ClassVar[tuple[str, ...]] = UPLOADED
 
     def __init__(self) -> None:
         self._kept: dict[str, Kept] = {}
@@ -41,12 +43,12 @@ class Files:
     def answer(self, ask: Ask, about: str | None) -> Sequence[Op]:
         """The fair-weather script of every operation on files."""
         if ask.route == "files.create":
-            return _json(ask, self._create(ask))
+            return _json(ask, self.shown(ask, self._create(ask)))
         if ask.route == "files.list":
             query = parse_qs(ask.request.query)
             purpose = query.get("purpose", [None])[0]
-            rows = [kept.file for kept in self._kept.values() if purpose in (None, kept.file["purpose"])]
-            return _json(ask, listing(rows, query, newest_first=True, limit=MOST))
+            rows = [self.shown(ask, kept) for kept in self._kept.values()]
+            return _json(ask, self.page([row for row in rows if purpose in (None, row["purpose"])], query))
         kept = self.find(about)
         if kept is None:
             raise Refused(Trouble("not_found", f"No such File object: {about}", param="id"))
@@ -62,7 +64,15 @@ class Files:
                 ask.undo.append(lambda: self._kept.update({kept.file["id"]: kept}))
                 return _json(ask, {"id": kept.file["id"], "object": "file", "deleted": True})
             case _:
-                return _json(ask, kept.file)
+                return _json(ask, self.shown(ask, kept))
+
+    def shown(self, ask: Ask, kept: Kept) -> dict[str, Any]:
+        """The file, for whoever asks."""
+        return kept.file
+
+    def page(self, rows: list[dict[str, Any]], query: dict[str, list[str]]) -> dict[str, Any]:
+        """One page of the list of files, given in the order of their making."""
+        return listing(rows, query, newest_first=True, limit=MOST)
 
     def file_id(self, ask: Ask) -> str:
         """The identifier of the file that an ask uploads."""
@@ -89,7 +99,7 @@ class Files:
         }
         self._kept[file_id] = Kept(file, data)
 
-    def _create(self, ask: Ask) -> dict[str, Any]:
+    def _create(self, ask: Ask) -> Kept:
         try:
             form = parts(header(ask.request.headers, "content-type") or "", ask.request.body)
         except NotMultipart as error:
@@ -98,13 +108,13 @@ class Files:
             if name not in form:
                 raise missing(name)
         purpose = form["purpose"].data.decode("utf-8", "replace")
-        one_of("purpose", purpose, UPLOADED)
+        one_of("purpose", purpose, self.purposes)
         lasts = form["expires_after[seconds]"].data if "expires_after[seconds]" in form else b""
         file_id = self.file_id(ask)
         ask.undo.append(lambda: self._kept.pop(file_id, None))
         name = form["file"].filename or "upload"
         self.keep(file_id, form["file"].data, name, purpose, ask.now, int(lasts) if lasts.isdigit() else None)
-        return self._kept[file_id].file
+        return self._kept[file_id]
 
 
 def _json(ask: Ask, value: Any) -> Sequence[Op]:

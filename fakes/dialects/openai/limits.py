@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...script import Headers
+from ...script import Head, Headers, Op
 from ..refusing import whole_seconds
 from ..wire import hex_id
 from .troubles import LIMITED, ORGANIZATION, duration
@@ -53,6 +55,16 @@ def retry_headers(trouble: Trouble) -> Headers:
         ("retry-after", whole_seconds(trouble.retry_after)),
         ("retry-after-ms", str(max(0, round(trouble.retry_after * 1000)))),
     )
+
+
+def under(headers: Headers, ask: Ask, script: Iterable[Op]) -> Iterator[Op]:
+    """The script of an answer under another provider's headers in the place of OpenAI's."""
+    ours = {name for name, _ in common_headers(ask)}
+    for op in script:
+        if isinstance(op, Head):
+            yield replace(op, headers=(*headers, *(pair for pair in op.headers if pair[0] not in ours)))
+        else:
+            yield op
 
 
 def _limits(quota: QuotaState) -> Headers:
