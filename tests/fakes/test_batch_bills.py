@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from anthropic import Anthropic
+from google import genai
+from google.genai import types
 from languages import LANGUAGES
 from mistralai.client import Mistral
 from openai import OpenAI
-from speaking import KEY, MESSAGES, QUICK, billed, serving
+from speaking import KEY, MESSAGES, PROMPT, QUICK, billed, serving
 
 from brownout.fakes.answer import Answer, BatchRun
 from brownout.fakes.faults.replies import Unavailable
@@ -61,7 +63,29 @@ def _mistral(server: FakeServer, count: int, weather: Weather = FAIR) -> None:
         client.batch.jobs.create(endpoint="/v1/chat/completions", model=server.fake.model, requests=requests)
 
 
-CALLS = {"anthropic": _anthropic, "azure_openai": _azure, "mistral": _mistral, "openai": _openai}
+def _gemini(server: FakeServer, count: int, weather: Weather = FAIR) -> None:
+    client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=server.url))
+    try:
+        if count == 0:
+            client.models.generate_content(model=server.fake.model, contents=PROMPT)
+            return
+        server.weather = weather
+        client.batches.create(model=server.fake.model, src=[types.InlinedRequest(contents=PROMPT)] * count)
+    finally:
+        client.close()
+
+
+CALLS = {
+    "anthropic": _anthropic,
+    "azure_openai": _azure,
+    "gemini": _gemini,
+    "mistral": _mistral,
+    "openai": _openai,
+}
+
+
+WHOLE = {"gemini"}
+"""Where a batch expires as a whole, and nothing in it is run."""
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -69,11 +93,12 @@ def test_a_batch_costs_half(name: str) -> None:
     """
     Three requests in a batch are billed as one and a half, and those that expired are not billed.
     """
+    expired = () if name in WHOLE else (2,)
     with serving(LANGUAGES[name].fake()) as server:
         CALLS[name](server, 0)
         alone = billed(server)
-        server.answer = Answer(words=QUICK.words, pace=QUICK.pace, batch=BatchRun(expired=(2,)))
-        CALLS[name](server, 4)
+        server.answer = Answer(words=QUICK.words, pace=QUICK.pace, batch=BatchRun(expired=expired))
+        CALLS[name](server, 3 + len(expired))
         batch = billed(server)
 
     model = server.fake.find(server.fake.model)
@@ -82,6 +107,18 @@ def test_a_batch_costs_half(name: str) -> None:
     assert 0 < half < alone.microdollars < 2 * half + 2
     assert 3 * half == batch.microdollars
     assert (3 * alone.input_tokens, 3 * alone.output_tokens) == (batch.input_tokens, batch.output_tokens)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_batch_that_expires_as_a_whole_costs_nothing(name: str) -> None:
+    """
+    Nothing in it was run.
+    """
+    with serving(LANGUAGES[name].fake(), Answer(batch=BatchRun(expired=(1,)))) as server:
+        CALLS[name](server, 2)
+        batch = billed(server)
+
+    assert (200, 0, 0) == (batch.status, batch.output_tokens, batch.microdollars)
 
 
 @pytest.mark.parametrize("name", CALLS)

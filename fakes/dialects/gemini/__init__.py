@@ -12,12 +12,14 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from ...answer import find_canary
 from ...ask import Ask, Request, Trouble
-from ...script import Op, Send, whole
+from ...script import Head, Op, Send, whole
 from ..refusing import Refused, with_own
 from ..speaker import Speaker
 from ..wire import json_bytes, json_value
-from . import content, embeddings, models, troubles
+from . import batches, content, embeddings, models, troubles
+from .batches import Batches
 from .reading import BODIES, ROUTES, by_events, details_of, glance, key_of
 from .refusing import check_content, check_model, check_window
 
@@ -25,7 +27,7 @@ GENERATING = frozenset({"generate", "stream"})
 
 
 class Gemini(Speaker):
-    """The wire format of Google's Gemini API."""
+    """The wire format of Google's Gemini API, and what one provider remembers: batches."""
 
     name = "gemini"
     troubles = frozenset(troubles.TROUBLES)
@@ -33,6 +35,9 @@ class Gemini(Speaker):
     finishes = MappingProxyType(content.FINISHES)
     closed_lists = frozenset({"modality", "trafficType"})
     routes = ROUTES
+
+    def __init__(self) -> None:
+        self.batches = Batches(self._run)
 
     def key(self, request: Request) -> str | None:
         """The key that a request brings."""
@@ -54,8 +59,10 @@ class Gemini(Speaker):
                 check_model(ask)
                 embeddings.requests_of(ask)
                 check_window(ask)
-            case "models.list" | "models.get":
+            case "models.list" | "models.get" | "batches.list":
                 models.read(ask)
+            case "batches.create":
+                batches.read(ask)
 
     def say(self, ask: Ask) -> Sequence[Op]:
         """The fair-weather script of every operation."""
@@ -65,6 +72,8 @@ class Gemini(Speaker):
             script = embeddings.answer(ask, self.embedded(ask))
         elif ask.route == "count":
             script = self.count(ask)
+        elif ask.route.startswith("batches."):
+            script = self.batches.answer(ask)
         else:
             script = self.list_models(ask)
         ask.answer = replace(ask.answer, text="")  # nothing is said here that a caller would hear
@@ -135,6 +144,19 @@ class Gemini(Speaker):
     def unknown_event(self, ask: Ask) -> Send | None:
         """There are no types of events."""
         return None
+
+    def _run(self, ask: Ask, number: int, model: str, body: Any, trouble: Trouble | None) -> tuple[int, Any]:
+        """Answer one request of a batch as the request for content that it is: status and body."""
+        path = f"{ask.request.path.partition('/models/')[0]}/models/{model}:generateContent"
+        query = f"{ask.request.query}&row={number}"  # it may hold the key
+        inner = self.read(Request("POST", path, query, ask.request.headers, json_bytes(body)), ask.fake)
+        inner.canary, inner.attempt, inner.now = find_canary(inner.texts), ask.attempt, ask.now
+        inner.answer = ask.answer
+        trouble = trouble or inner.trouble
+        ops = self.trouble(inner, trouble) if trouble else self.answer(inner)
+        status = next(op.status for op in ops if isinstance(op, Head))
+        ask.rows += [inner] if status == 200 and inner.trouble is None else []
+        return status, json_value(b"".join(op.data for op in ops if isinstance(op, Send)))
 
 
 DIALECT = Gemini

@@ -28,11 +28,17 @@ METHODS = {
 }
 VERSION = "/v1(?:alpha|beta)?"
 MODEL = r"models/([^/:]+)"
+BATCH = "batches/([^/:]+)"
 ROUTES = Routes(
     (
         *(("POST", rf"{VERSION}/{MODEL}:{method}", name) for method, name in METHODS.items()),
         ("GET", f"{VERSION}/models", "models.list"),
         ("GET", rf"{VERSION}/{MODEL}", "models.get"),
+        ("POST", f"{VERSION}/{MODEL}:batchGenerateContent", "batches.create"),
+        ("GET", f"{VERSION}/batches", "batches.list"),
+        ("GET", f"{VERSION}/{BATCH}", "batches.get"),
+        ("DELETE", f"{VERSION}/{BATCH}", "batches.delete"),
+        ("POST", f"{VERSION}/{BATCH}:cancel", "batches.cancel"),
     )
 )
 ENUM = "text/x.enum"
@@ -41,7 +47,7 @@ IMAGE_TOKENS = 258
 """Of an image, or of one tile of a large one; other files are taken for as much."""
 MODALITIES = {"image": "IMAGE", "video": "VIDEO", "audio": "AUDIO"}
 """By how the type of a file begins; any other is a document."""
-BODIES = frozenset(METHODS.values())
+BODIES = frozenset({*METHODS.values(), "batches.create"})
 
 
 def key_of(request: Request) -> str | None:
