@@ -548,6 +548,23 @@ class MistralPrompt(Language):
             yield from value.get("outputs", ())
 
 
+class Titan(MistralPrompt):
+    """A prompt that one of Amazon's older models answers."""
+
+    model = "amazon.titan-text-express-v1"
+
+    def body(self, model: str, text: str, *, stream: bool, most: int | None = None, **more: Any) -> dict[str, Any]:
+        """A prompt and its settings."""
+        config = {} if most is None else {"textGenerationConfig": {"maxTokenCount": most}}
+        return {"inputText": text, **config, **more}
+
+    def _outputs(self, body: bytes, *, streamed: bool) -> Iterator[dict[str, Any]]:
+        values = events(body) if streamed else json.loads(body)["results"]
+        for value in values:
+            if "outputText" in value:
+                yield {"text": value["outputText"], "stop_reason": value["completionReason"]}
+
+
 class MistralMessages(MistralPrompt):
     """A chat with a model of Mistral's."""
 
@@ -608,6 +625,7 @@ LANGUAGES: dict[str, Language] = {
         Messages(), "anthropic.claude-haiku-4-5-20251001-v1:0", anthropic_version="bedrock-2023-05-31"
     ),
     "bedrock-amazon": Nova(),
+    "bedrock-titan": Invoked(Titan(), Titan.model),
     "bedrock-mistral": Invoked(MistralMessages(), MistralMessages.model),
     "bedrock-mistral-prompt": Invoked(MistralPrompt(), MistralPrompt.model),
     "bedrock-cohere": Invoked(Command(), Command.model),

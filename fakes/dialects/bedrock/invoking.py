@@ -1,8 +1,8 @@
 """Models invoked in their vendors' own words, whole and streamed.
 
-Amazon's models are asked as in a conversation (Nova) or for an embedding (Titan). All others are asked by their
-vendors' dialects: the body becomes a request of the vendor's own API, and what comes back is put into Bedrock's frames,
-under Bedrock's headers. A stream's last event tells what was used.
+Amazon's models are asked as in a conversation (Nova), with a prompt or for an embedding (Titan). All others are asked
+by their vendors' dialects: the body becomes a request of the vendor's own API, and what comes back is put into
+Bedrock's frames, under Bedrock's headers. A stream's last event tells what was used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..refusing import Refused
 from ..speaker import Speaker
 from ..vectors import vector
 from ..wire import Unreadable, json_bytes, json_value
-from . import converse
+from . import converse, titan
 from .command import Command
 from .reading import family_of, get, glance
 from .refusing import check_conversation, check_model, check_window, refuse
@@ -62,6 +62,12 @@ def answer(ask: Ask) -> Sequence[Op]:
         return _embedding(ask)
     if family_of(ask.model) == "amazon":
         said = converse.spoken(ask)
+        if _prompts(ask):
+            finish = converse.finish_of(said)
+            if ask.stream:
+                pieces: list[tuple[str | None, str]] = [(piece, "delta") for piece in said.pieces]
+                return tuple(_streamed(ask, titan.streamed(ask, pieces, finish)))
+            return _whole(ask, titan.told(ask, [said.text], finish))
         if ask.stream:
             return tuple(_streamed(ask, (({kind: body}, part) for kind, body, part in converse.events(ask, said))))
         return _whole(ask, _nova(ask, converse.content(ask, said), converse.finish_of(said)))
@@ -79,6 +85,12 @@ def hollow(ask: Ask, how: str) -> Sequence[Op]:
         vendor = vendor_of(ask)
         return _written(ask, vendor, _speaker(vendor).hollow(_completed(ask, vendor), how))
     ask.output_tokens = ask.reasoning_tokens = 0
+    if _prompts(ask):
+        empty: list[str | None] = [None] if how == "null_content" else []
+        if ask.stream:
+            opening: list[tuple[str | None, str]] = [(text, "opening") for text in empty]
+            return tuple(_streamed(ask, titan.streamed(ask, opening, converse.FINISHES["stop"])))
+        return _whole(ask, titan.told(ask, empty, converse.FINISHES["stop"]))
     if ask.stream:
         return tuple(_streamed(ask, (({kind: body}, part) for kind, body, part in converse.emptied(ask, how))))
     return _whole(ask, _nova(ask, converse.emptied_blocks(how), converse.FINISHES["stop"]))
@@ -115,6 +127,8 @@ def _understand_amazon(ask: Ask) -> None:
             raise malformed("the request does not match the schema of this model")
         ask.texts, ask.input_tokens = (text,), count_tokens(text)
         return
+    if _prompts(ask):
+        ask.body = titan.asked(ask.body)
     config = get(ask.body, "inferenceConfig")
     if isinstance(config, dict) and "max_new_tokens" in config:  # what `maxTokens` was called in the first version
         ask.body = {**ask.body, "inferenceConfig": {**config, "maxTokens": config["max_new_tokens"]}}
@@ -125,6 +139,10 @@ def _understand_amazon(ask: Ask) -> None:
 
 def _embeds(ask: Ask) -> bool:
     return (ask.model or "").startswith("amazon.titan-embed")
+
+
+def _prompts(ask: Ask) -> bool:
+    return (ask.model or "").startswith(titan.PREFIX)
 
 
 def _embedding(ask: Ask) -> Sequence[Op]:

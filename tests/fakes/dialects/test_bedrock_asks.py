@@ -311,11 +311,13 @@ JUNK: st.SearchStrategy[Any] = st.recursive(
 FIELDS = [
     *("messages", "system", "inferenceConfig", "toolConfig", "outputConfig", "input", "inputText", "message", "prompt"),
     *("chat_history", "tools", "tool_results", "anthropic_version", "max_tokens", "texts", "query", "documents"),
+    "textGenerationConfig",
 ]
 MODELS = [
     MODEL,
     "amazon.nova-lite-v1:0",
     "amazon.titan-embed-text-v2:0",
+    "amazon.titan-text-express-v1",
     "cohere.command-r-v1:0",
     *("cohere.embed-english-v3", "cohere.rerank-v3-5:0", "mistral.mistral-large-2407-v1:0", "meta.none", "x"),
 ]

@@ -340,6 +340,14 @@ class TestInvoked:
             ),
             ("amazon.nova-lite-v1:0", {"messages": []}, "messages field in the request is empty"),
             ("amazon.titan-embed-text-v2:0", {}, "required key [inputText] not found"),
+            ("amazon.titan-text-express-v1", {"prompt": "x"}, "required key [inputText] not found"),
+            ("amazon.titan-text-express-v1", {"inputText": "x", "system": "y"}, "extraneous key [system]"),
+            ("amazon.titan-text-express-v1", {"inputText": ""}, "inputText: expected minLength: 1"),
+            (
+                "amazon.titan-text-express-v1",
+                {"inputText": "x", "textGenerationConfig": 7},
+                "expected type: JSONObject",
+            ),
             ("cohere.command-r-v1:0", {}, "required key [message] not found"),
             ("cohere.embed-english-v3", {"texts": ["a"]}, "required key [input_type] not found"),
             ("mistral.mistral-large-2407-v1:0", {"messages": "x"}, "messages"),
@@ -390,6 +398,47 @@ class TestInvoked:
         assert ((), "invoke.numbers") == (billed(server).faults, billed(server).route)
         with pytest.raises(ClientError, match="unsupported for streaming"):
             client(server).invoke_model_with_response_stream(modelId=model, body=json.dumps(body))
+
+    @pytest.mark.parametrize(
+        ("answer", "config", "text", "reason"),
+        [
+            (QUICK, {}, TEXT, "FINISH"),
+            (QUICK, {"maxTokenCount": 3}, "k7q2x9-1", "LENGTH"),
+            (
+                QUICK,
+                {"stopSequences": [" k7q2x9-3"], "temperature": 0, "topP": 0.9},
+                "k7q2x9-1 k7q2x9-2",
+                "STOP_CRITERIA_MET",
+            ),
+            (Answer(words=2, finish="content_filter"), {}, "k7q2x9-1 k7q2x9-2", "CONTENT_FILTERED"),
+        ],
+    )
+    def test_titan_s_text(self, server: FakeServer, answer: Answer, config: Any, text: str, reason: str) -> None:
+        """
+        The same text whole and streamed, why it ended, and what it took.
+        """
+        server.answer = answer
+        body = json.dumps({"inputText": "[bo:k7q2x9] hello", "textGenerationConfig": config})
+        made = client(server)
+        model = "amazon.titan-text-express-v1"
+        whole = json.loads(made.invoke_model(modelId=model, body=body)["body"].read())
+        cost = billed(server)
+        events, _ = read(made.invoke_model_with_response_stream(modelId=model, body=body)["body"])
+        chunks = [json.loads(each["chunk"]["bytes"]) for each in events]
+
+        (result,) = whole["results"]
+        assert (text, reason, cost.output_tokens) == (
+            result["outputText"],
+            result["completionReason"],
+            result["tokenCount"],
+        )
+        assert cost.input_tokens == whole["inputTextTokenCount"] == chunks[-1]["inputTextTokenCount"]
+        assert text == "".join(chunk["outputText"] for chunk in chunks)
+        assert (reason, cost.output_tokens) == (
+            chunks[-1]["completionReason"],
+            chunks[-1]["totalOutputTextTokenCount"],
+        )
+        assert cost.microdollars > 0
 
     def test_embeddings_and_rerank(self, server: FakeServer) -> None:
         """
