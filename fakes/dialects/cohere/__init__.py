@@ -1,7 +1,8 @@
 """Cohere's wire format, in the second version of its API.
 
 Each part of it is a module here: `reading` says what a request asks for and `refusing` finds what is wrong with it,
-`chat`, `embeddings`, `rerank` and `models` answer, `troubles` holds how the API says no and what its headers say.
+`chat`, `embeddings`, `rerank`, `tokens` and `models` answer, `troubles` holds how the API says no and what its headers
+say.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..reading import bearer
 from ..refusing import page, with_own
 from ..speaker import Speaker
 from ..wire import json_bytes, json_value, sse
-from . import chat, embeddings, models, rerank, troubles
+from . import chat, embeddings, models, rerank, tokens, troubles
 from .reading import PROMPTS, ROUTES, glance
 from .refusing import check_chat
 
@@ -47,6 +48,8 @@ class Cohere(Speaker):
                 embeddings.read(ask)
             case "rerank":
                 rerank.read(ask)
+            case "tokenize" | "detokenize":
+                tokens.read(ask)
             case "models.list" | "models.get":
                 models.read(ask)
 
@@ -60,6 +63,8 @@ class Cohere(Speaker):
                 return embeddings.answer(ask)
             case "rerank":
                 return rerank.answer(ask)
+            case "tokenize" | "detokenize":
+                return tokens.answer(ask)
             case "check_key":
                 owned = {"organization_id": troubles.ORGANIZATION, "owner_id": troubles.ORGANIZATION}
                 return whole(200, json_bytes({"valid": True, **owned}), headers=troubles.headers(ask))

@@ -18,6 +18,8 @@ ROUTES = Routes(
         ("POST", "/v2/rerank", "rerank"),
         ("GET", "/v1/models", "models.list"),
         ("GET", r"/v1/models/([^/]+)", "models.get"),
+        ("POST", "/v1/tokenize", "tokenize"),
+        ("POST", "/v1/detokenize", "detokenize"),
         ("POST", "/v1/check-api-key", "check_key"),
     )
 )
@@ -25,7 +27,13 @@ TEXTS = (
     *("tool_plan", "content", "text", "thinking", "document"),
     *("tool_calls", "function", "arguments"),
 )
-PROMPTS = {"chat": ("messages", "documents"), "embed": ("texts", "inputs"), "rerank": ("query", "documents")}
+PROMPTS: dict[str, tuple[str, ...]] = {
+    "chat": ("messages", "documents"),
+    "embed": ("texts", "inputs"),
+    "rerank": ("query", "documents"),
+    "tokenize": ("text",),
+    "detokenize": (),
+}
 """Where the texts of each operation are."""
 
 

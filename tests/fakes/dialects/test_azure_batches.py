@@ -9,6 +9,8 @@ from typing import Any
 import openai
 import pytest
 import strict
+from hypothesis import given
+from hypothesis import strategies as st
 from languages import LANGUAGES
 from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI
 from openai.types import Batch, FileObject
@@ -167,6 +169,30 @@ def test_a_bad_input_fails_the_batch(server: FakeServer, data: bytes, code: str)
         batch = whole(client, data)
 
     assert ("failed", [code]) == (batch.status, [error.code for error in batch.errors.data])
+
+
+LINE: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5) | st.sampled_from(["POST", MODEL, "/chat/completions"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["custom_id", "method", "url", "body", "model", "messages"]), inner)
+    ),
+    max_leaves=9,
+)
+
+
+@given(st.lists(LINE.map(json.dumps).map(str.encode) | st.binary(max_size=9), max_size=4))
+def test_any_lines_are_run_or_fail_the_batch(lines: list[bytes]) -> None:
+    """
+    Each is one row, or something is wrong with the batch.
+    """
+    provider = azure()
+    provider.speaks.files.keep("f", b"\n".join(lines), "r.jsonl", "batch", provider.now)  # type: ignore[attr-defined]
+    body = {"input_file_id": "f", "endpoint": "/chat/completions", "completion_window": "24h"}
+
+    batch = provider.post("/openai/v1/batches", body).json
+
+    assert batch["errors"]["data"] if batch["status"] == "failed" else batch["request_counts"]["total"]
 
 
 @pytest.mark.parametrize(

@@ -296,3 +296,24 @@ class TestReading:
         assert names == cohere().fake.known()
         assert refused(cohere().get("/v1/models?page_size=many"))
         assert refused(cohere().get("/v1/models/command-9"))
+
+
+class TestTokens:
+    @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40))
+    def test_any_text_comes_back(self, text: str) -> None:
+        """
+        Its tokens are its text.
+        """
+        found = cohere().post("/v1/tokenize", {"text": text, "model": "command-a-03-2025"}).json
+        back = cohere().post("/v1/detokenize", {"tokens": found["tokens"], "model": "command-a-03-2025"}).json
+
+        assert text == back["text"]
+
+    @given(ANY, ANY, st.sampled_from(["tokenize", "detokenize"]))
+    def test_any_value_is_answered(self, text: Any, tokens: Any, operation: str) -> None:
+        """
+        Whatever is asked, there is an answer, or a refusal that says why.
+        """
+        spoken = cohere().post(f"/v1/{operation}", {"text": text, "tokens": tokens, "model": "command-a-03-2025"})
+
+        assert 200 == spoken.status or spoken.json["message"]

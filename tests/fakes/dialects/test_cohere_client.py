@@ -12,7 +12,7 @@ import pytest
 from cohere.core.api_error import ApiError
 from speaking import QUICK, serving
 
-from brownout.fakes.answer import Answer, ToolCall
+from brownout.fakes.answer import Answer, ToolCall, count_tokens
 from brownout.fakes.ask import TROUBLES, Ask, Trouble
 from brownout.fakes.fake import Fake, Limits
 from brownout.fakes.faults.segments import JoinedFrames, SplitBytes
@@ -247,6 +247,47 @@ class TestFair:
         assert (2, 1) == (len(found.results), found.results[0].index)
         assert 1 >= found.results[0].relevance_score > found.results[1].relevance_score >= 0
         assert 1 == found.meta.billed_units.search_units
+
+    @pytest.mark.parametrize("text", ["tokenize me! :D", "né à Zürich 🙂", "a"])
+    def test_tokens_become_the_text_again(self, server: FakeServer, client: cohere.ClientV2, text: str) -> None:
+        """
+        As many as are counted elsewhere, told apart by number and text, for nothing.
+        """
+        made = client.tokenize(text=text, model=MODEL, offline=False)
+        back = client.detokenize(tokens=made.tokens, model=MODEL, offline=False)
+
+        assert text == back.text
+        assert count_tokens(text) == len(made.tokens) == len(made.token_strings)
+        assert made.meta is not None
+        assert made.meta.api_version is not None
+        assert "1" == made.meta.api_version.version
+        assert [("tokenize", 0), ("detokenize", 0)] == [(each.route, each.microdollars) for each in server.journal]
+
+    async def test_tokens_of_the_asynchronous_client(self, server: FakeServer) -> None:
+        """
+        The same.
+        """
+        async with httpx.AsyncClient(timeout=10) as connections:
+            base = f"http://127.0.0.1:{server.port}"
+            made = cohere.AsyncClientV2(server.fake.keys[0], base_url=base, max_retries=0, httpx_client=connections)
+            tokens = await made.tokenize(text="hello", model=MODEL, offline=False)
+            back = await made.detokenize(tokens=tokens.tokens, model=MODEL, offline=False)
+
+        assert ["hell", "o"] == tokens.token_strings
+        assert "hello" == back.text
+
+    @pytest.mark.parametrize("token", [0, -1, 1, 255, 1 << 8 << 32, 1 << 64])
+    def test_what_is_no_token_is_refused(self, client: cohere.ClientV2, token: int) -> None:
+        """
+        So is a text that is empty or too long, and an unknown model.
+        """
+        with pytest.raises(cohere.BadRequestError, match="is not a token"):
+            client.detokenize(tokens=[token], model=MODEL, offline=False)
+        for text in ("", "x" * 65_537):
+            with pytest.raises(cohere.BadRequestError, match="text must be at least 1"):
+                client.tokenize(text=text, model=MODEL, offline=False)
+        with pytest.raises(cohere.NotFoundError):
+            client.tokenize(text="a", model="gpt-9", offline=False)
 
     def test_models(self, client: cohere.ClientV2) -> None:
         """

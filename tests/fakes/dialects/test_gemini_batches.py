@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from google import genai
 from google.genai import errors, types
+from hypothesis import given
+from hypothesis import strategies as st
 from speaking import KEY, NOW, google, serving
 
 from brownout.fakes.answer import Answer, BatchRun, Pace
@@ -218,3 +220,33 @@ class TestWire:
         Its batches are of files in its own storage, and are not here.
         """
         assert 404 == google(dialect="vertex").get("/v1beta/batches").status
+
+
+JUNK: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["request", "requests", "contents", "parts", "text", "model", "metadata"]), inner
+        )
+    ),
+    max_leaves=9,
+)
+
+
+@given(JUNK, st.sampled_from(["batch", "config", "requests", "row", "request"]))
+def test_any_value_is_a_batch_or_none(junk: Any, where: str) -> None:
+    """
+    Wherever it stands in the body, there is an operation, or a refusal that says why.
+    """
+    asked = {
+        "batch": {"batch": junk},
+        "config": {"batch": {"inputConfig": junk}},
+        "requests": {"batch": {"inputConfig": {"requests": {"requests": junk}}}},
+        "row": {"batch": {"inputConfig": {"requests": {"requests": [junk]}}}},
+        "request": body(junk),
+    }
+
+    spoken = google().post(CREATE, asked[where])
+
+    assert spoken.json["name"] if spoken.status == 200 else spoken.json["error"]["message"]

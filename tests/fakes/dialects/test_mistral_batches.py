@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from languages import LANGUAGES
 from mistralai.client import Mistral, errors
 from mistralai.client.models import BatchJob, ChatCompletionRequest, ChatCompletionResponse, GetFileResponse
@@ -282,3 +284,41 @@ class TestWire:
         assert [kept.json["id"]] == [each["id"] for each in provider.get(JOBS).json["data"]]
         assert kept.header("mistral-correlation-id")
         assert kept.header("openai-version") is None
+
+
+JUNK: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from([CHAT, MODEL]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["body", "custom_id", "messages", "model"]), inner)
+    ),
+    max_leaves=8,
+)
+FIELDS = ["endpoint", "model", "requests", "input_files", "metadata", "timeout_hours"]
+
+
+class TestAnything:
+    @given(st.dictionaries(st.sampled_from(FIELDS), JUNK) | JUNK)
+    def test_any_value_is_a_job_or_none(self, body: Any) -> None:
+        """
+        Whatever is asked, there is a job as the client has it, or a refusal that says why.
+        """
+        usual = {"endpoint": CHAT, "model": MODEL, "requests": REQUESTS}
+        spoken = mistral().post(JOBS, usual | body if isinstance(body, dict) else body)
+
+        if spoken.status == 200:
+            sdk(BatchJob, spoken.json)
+        assert spoken.status == 200 or spoken.json.get("detail") or spoken.json["message"]
+
+    @given(st.lists(JUNK.map(json.dumps).map(str.encode) | st.binary(max_size=9), max_size=4))
+    def test_any_lines_are_run_or_fail_the_job(self, lines: list[bytes]) -> None:
+        """
+        Each is one row, or something is wrong with the job.
+        """
+        provider = mistral()
+        provider.speaks.files.keep("f", b"\n".join(lines), "r.jsonl", "batch", NOW)  # type: ignore[attr-defined]
+
+        found = job(provider, requests=None, input_files=["f"]).json
+
+        sdk(BatchJob, found)
+        assert found["errors"] if found["status"] == "FAILED" else found["total_requests"]
