@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 from ...answer import find_canary
 from ...ask import Ask, Request, Trouble
@@ -147,7 +148,7 @@ class Gemini(Speaker):
 
     def _run(self, ask: Ask, number: int, model: str, body: Any, trouble: Trouble | None) -> tuple[int, Any]:
         """Answer one request of a batch as the request for content that it is: status and body."""
-        path = f"{ask.request.path.partition('/models/')[0]}/models/{model}:generateContent"
+        path = f"{ask.request.path.partition('/models/')[0]}/models/{quote(model, safe='')}:generateContent"
         query = f"{ask.request.query}&row={number}"  # it may hold the key
         inner = self.read(Request("POST", path, query, ask.request.headers, json_bytes(body)), ask.fake)
         inner.canary, inner.attempt, inner.now = find_canary(inner.texts), ask.attempt, ask.now

@@ -225,7 +225,7 @@ def _said(body: dict[str, Any]) -> str:
 
 
 def _is_error(file: dict[str, Any]) -> bool:
-    return file["purpose"] == "batch_output" and file["filename"].endswith("_error.jsonl")
+    return file["purpose"] == "batch_output" and str(file["filename"]).endswith("_error.jsonl")
 
 
 def _page(rows: list[dict[str, Any]], query: dict[str, list[str]]) -> dict[str, Any]:

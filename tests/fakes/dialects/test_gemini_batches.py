@@ -157,12 +157,13 @@ class TestWire:
         A request may name a model of its own, and is judged as it would be alone.
         """
         provider = google(Answer(words=3, batch=BatchRun(seconds=0)))
-        wrong = [{"contents": []}, REQUEST | {"model": "models/gemini-9"}, REQUEST | {"model": f"models/{MODEL}"}]
+        models = ("gemini-9", "a/b:c", MODEL)
+        wrong = [{"contents": []}, *(REQUEST | {"model": f"models/{model}"} for model in models)]
 
         found = provider.post(CREATE, body(*wrong)).json["response"]["inlinedResponses"]["inlinedResponses"]
 
-        assert [3, 5, None] == [each.get("error", {}).get("code") for each in found]
-        assert found[2]["response"]["candidates"]
+        assert [3, 5, 5, None] == [each.get("error", {}).get("code") for each in found]
+        assert found[3]["response"]["candidates"]
 
     def test_a_key_in_the_query_is_good_for_the_requests_too(self) -> None:
         """
