@@ -10,7 +10,6 @@ from ..fakes.faults.replies import Status
 from ..fakes.faults.stream import GarbageEvent
 from ..fakes.faults.timing import Stall
 from ..fakes.weather import always, first
-from ..harness.checks.answers import reached_the_wire
 from ..harness.checks.connections import lets_streams_end, releases, reuses, tells_nothing
 from ..harness.checks.contents import no_garbage
 from ..harness.company import company
@@ -70,11 +69,11 @@ async def connections_do_not_leak(stage: Stage, case: tuple[tuple[Fault, ...], b
         async with company(stage, every=COMPANY) as apart:
             count, every = ROUNDS * AT_ONCE, APART * apart
             calls = await stage.calls(count, every=every, stream=stream, patience=PATIENCE)
-        # On a machine that stands still it opens all the same, rightly.
-        calls = [call for call in calls if stage.exchanges(call)]
+    # On a machine that stands still a breaker opens all the same, and one that is not promised may open any time.
+    calls = [call for call in calls if stage.exchanges(call)]
     await stage.sleep(10.0)
     stage.count_connections()
-    expect(calls).to(reached_the_wire).to(releases, at_most=SPARE * max(AT_ONCE, _at_once(stage.history.calls)))
+    expect(calls).to(releases, at_most=SPARE * max(AT_ONCE, _at_once(stage.history.calls)))
 
 
 @scenario("connect.reset-on-accept", MUST)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..harness.checks.answers import reached_the_wire
 from ..harness.checks.processes import comes_to_rest
 from ..harness.company import cooled
+from ..harness.contract import Breaker
+from ..harness.history import Call
 from ..harness.scenario import MUST, Case, scenario
 from ..harness.stage import Stage, expect
 
@@ -28,18 +30,17 @@ async def answers(stage: Stage, stream: bool) -> None:
 async def alive_after(stage: Stage) -> None:
     """After every failure one fair call is answered whole, and within five seconds the target is at rest.
 
-    A poisoned pool, a crashed process or a spinning one outlives the fault that caused it. A breaker that is still open
-    does so as promised: it has its cooldown, and then the call. Whoever leaves alone a key that was refused may have
-    none left, and says so.
+    A poisoned pool, a crashed process or a spinning one outlives the fault that caused it. So does a breaker that is
+    still open, promised or not, and rightly: it has its cooldown, the field's minute where none is promised, and then
+    the call. Whoever leaves alone a key that was refused may have none left, and says so.
     """
     await stage.weather()
     call = await stage.call()
-    breaker = stage.contract.breaker
-    if breaker is not None and call.error is not None and not stage.exchanges(call):
-        await stage.sleep(cooled(breaker))
+    told = _tells_without_asking(stage, call)
+    keyless = told and stage.all_keys_refused
+    if told and not keyless:
+        await stage.sleep(cooled(stage.contract.breaker or Breaker()))
         call = await stage.call()
-    told = call.error is not None and call.error not in OWN_FINDINGS
-    keyless = told and not stage.exchanges(call) and stage.all_keys_refused
     if not keyless:
         expect(call).answered()
     end = stage.elapsed() + 5e9
@@ -49,3 +50,8 @@ async def alive_after(stage: Stage) -> None:
         expect(stage.history).to(comes_to_rest, share=REST)
     elif keyless:
         stage.does_not_apply("every key has been refused, and the target leaves dead keys alone")
+
+
+def _tells_without_asking(stage: Stage, call: Call) -> bool:
+    """Whether the caller was told of a failure by a target that has asked nobody."""
+    return call.error is not None and call.error not in OWN_FINDINGS and not stage.exchanges(call)

@@ -30,13 +30,17 @@ def releases(calls: list[Call], *, history: History, at_most: int) -> Iterator[V
     over = {call.canary for call in calls if call.ended is not None}
     if not over:
         raise NothingToJudge("no call came to its end")
+    held = False
     for fake, numbers in counts[-1].items():
         used = [x for x in history.exchanges if x.fake == fake and x.connection in numbers]
         busy = {x.connection for x in used if x.canary not in over}
         left = {x.connection: x for x in used if x.connection not in busy}
         if len(left) > at_most:
+            held = True
             saw = f"{len(left)} open connections to {fake} when {len(over)} calls were long over"
             yield Violation(saw, f"at most {at_most}", ids(left.values()))
+    if not held and len(over) <= at_most:
+        raise NothingToJudge(f"only {len(over)} calls came to their end, which may keep as many connections")
 
 
 @check

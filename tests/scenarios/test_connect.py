@@ -133,6 +133,35 @@ def test_a_client_that_forgets_one_thing_fails(client: type[Careful], row: str, 
     assert "fail" == verdict(row, client, case)
 
 
+class Withdrawn(Careful):
+    """Has a breaker that it does not speak of."""
+
+    def __init__(self, url: str, key: str) -> None:
+        super().__init__(url, key)
+        self.failed = 0
+
+    async def __call__(self, prompt: str, *, stream: bool) -> AsyncIterator[str]:
+        """After five failures the provider is left alone."""
+        if self.failed >= 5:
+            raise Failed("provider")
+        try:
+            async for piece in super().__call__(prompt, stream=stream):
+                yield piece
+        except Failed:
+            self.failed += 1
+            raise
+
+
+def test_a_client_that_asks_nobody_is_not_accused_of_a_leak() -> None:
+    """
+    A call that a breaker answers holds no connection, and nothing can be said of those that are not made.
+    """
+    judgement, _ = play("connect.no-leak", Withdrawn, "refused")
+
+    assert "inconclusive" == judgement.verdict.value
+    assert "only 10 calls" in judgement.reason
+
+
 class OverHttp2(Careful):
     """Does the same over HTTP/2 as httpx speaks it, which gives up whatever is in flight when GOAWAY comes."""
 

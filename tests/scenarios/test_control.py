@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from clients import Careful, Failed
+from staging import verdict
 
 from brownout.harness import scenario
 from brownout.harness.engine import Engine, Plan
@@ -67,3 +71,34 @@ def test_who_leaves_refused_keys_alone_is_not_accused_and_who_dies_of_it_is(
         case.case: case.verdict for row in results.results if row.id == "control.alive-after" for case in row.cases
     }
     assert after == {"degrade.clean-error[401]": verdict}
+
+
+class Cooling(Careful):
+    """Has a breaker, open at first, that no contract speaks of."""
+
+    cooldown = 30.0
+
+    def __init__(self, url: str, key: str) -> None:
+        super().__init__(url, key)
+        self.due = asyncio.get_running_loop().time() + self.cooldown
+
+    async def __call__(self, prompt: str, *, stream: bool) -> AsyncIterator[str]:
+        """Nobody is asked before its time."""
+        if asyncio.get_running_loop().time() < self.due:
+            raise Failed("provider")
+        async for piece in super().__call__(prompt, stream=stream):
+            yield piece
+
+
+class Poisoned(Cooling):
+    """Never comes back."""
+
+    cooldown = float("inf")
+
+
+@pytest.mark.parametrize(("client", "said"), [(Cooling, "pass"), (Poisoned, "fail")])
+def test_a_breaker_that_is_not_promised_has_the_fields_minute(client: type[Careful], said: str) -> None:
+    """
+    Who says at once that the provider is down is asked again once any breaker has cooled, and has to be well then.
+    """
+    assert said == verdict("control.alive-after", client)

@@ -76,7 +76,8 @@ class TestReleases:
         """
         Only what belongs to calls that are over counts, and what is closed does not.
         """
-        made = history(call(), call("c2", canary="other1", ends=None), on(1), on(2, canary="other1"), on(3))
+        calls = call(), call("c2", canary="other1", ends=None), call("c3", canary="other2")
+        made = history(*calls, on(1), on(2, canary="other1"), on(3))
         made.events = [Incident(0, "connections", {"open": {"primary": [1, 2]}})]
 
         assert [] == list(releases(made.calls, history=made, at_most=1))
@@ -90,6 +91,16 @@ class TestReleases:
             list(releases(made.calls, history=made, at_most=1))
         made.events = [Incident(0, "connections", {"open": {"primary": [1]}})]
         with pytest.raises(NothingToJudge, match="no call"):
+            list(releases(made.calls, history=made, at_most=1))
+
+    def test_a_few_calls_cannot_show_that_nothing_leaks(self) -> None:
+        """
+        As many connections as there were calls may be kept, so that nothing is proved by them.
+        """
+        made = history(call(), on(1))
+        made.events = [Incident(0, "connections", {"open": {"primary": []}})]
+
+        with pytest.raises(NothingToJudge, match="only 1 calls"):
             list(releases(made.calls, history=made, at_most=1))
 
 
