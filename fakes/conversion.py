@@ -17,15 +17,16 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect as kinds
 
-from .duration import seconds
+from .duration import seconds, signed
 from .figures import microdollars
 from .toml_lines import Path, line_of, lines
 
 Built = TypeVar("Built")
 
-READERS = {"duration": seconds, "money": microdollars}
+READERS = {"duration": seconds, "offset": signed, "money": microdollars}
 DESCRIBED = {
     "duration": 'a duration, such as "30s"',
+    "offset": 'a duration, such as "30s" or "-5m"',
     "money": "an amount in dollars, such as 1.00",
 }
 
@@ -68,7 +69,7 @@ def _nearby(file: str) -> str:
 def read_toml(file: FilePath) -> tuple[dict[str, Any], dict[Path, int]]:
     """What a TOML file says, and on which lines."""
     try:
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8-sig")  # some editors begin a file with a mark of its encoding
         return tomllib.loads(text), lines(text)
     except OSError as error:
         raise BrokenFile(str(file), [(None, f"cannot be read: {error.strerror}", "")]) from error

@@ -27,6 +27,15 @@ def seconds(duration: object) -> float:
     raise ValueError(f'{duration!r} is no duration: write "250ms", "2s", "1m30s", "24h", or a number of seconds')
 
 
+def signed(duration: object) -> float:
+    """A duration that may be negative, such as `-5m`, in seconds."""
+    if isinstance(duration, str) and duration.startswith("-"):
+        return -seconds(duration[1:])
+    if isinstance(duration, int | float) and duration < 0:
+        return -seconds(-duration)
+    return seconds(duration)
+
+
 def written(duration: float) -> str:
     """A duration as one reads it most easily: `250ms`, `1.5s`, `1m30s`, `24h`."""
     if duration < 1:

@@ -1,8 +1,9 @@
 """Figures as people write them in files, and as the program holds them.
 
-A duration is written `"250ms"`, `"1m30s"` or as a number of seconds, and held in seconds. Money is written in dollars
-and held in integer micro-dollars. Each type says in `extra["written"]` which of the two it is; `conversion` reads that,
-so that inside the program, and in saved histories, they are plain numbers.
+A duration is written `"250ms"`, `"1m30s"` or as a number of seconds, and held in seconds; so is an offset, which may
+have a minus before it. Money is written in dollars and held in integer micro-dollars. Each type says in
+`extra["written"]` which of them it is; `conversion` reads that, so that inside the program, and in saved histories,
+they are plain numbers.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ MICRO = 1_000_000
 """Micro-dollars in a dollar."""
 
 DURATION: dict[str, Any] = {"extra": {"written": "duration"}, "extra_json_schema": {"x-written": "duration"}}
+OFFSET: dict[str, Any] = {"extra": {"written": "offset"}, "extra_json_schema": {"x-written": "offset"}}
 MONEY: dict[str, Any] = {"extra": {"written": "money"}, "extra_json_schema": {"x-written": "money"}}
 
 Seconds = Annotated[float, Meta(ge=0, **DURATION)]
 """A duration, which may be nothing."""
 Period = Annotated[float, Meta(gt=0, **DURATION)]
 """A duration that is more than nothing."""
+Offset = Annotated[float, Meta(**OFFSET)]
+"""How far ahead of another a clock is; a negative one is behind."""
 Microdollars = Annotated[int, Meta(ge=0, **MONEY)]
 """An amount of money."""
 Dollars = Annotated[float, Meta(ge=0)]

@@ -19,8 +19,10 @@ from .conversion import DESCRIBED
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 AMOUNT = r"\d+(\.\d+)?"
+DURATION = "(?=.)" + "".join(f"({AMOUNT}{unit})?" for unit in ("d", "h", "m", "s", "ms", "us")) + f"$|{AMOUNT}$"
 PATTERNS = {
-    "duration": "^(?=.)" + "".join(f"({AMOUNT}{unit})?" for unit in ("d", "h", "m", "s", "ms", "us")) + f"$|^{AMOUNT}$",
+    "duration": f"^(?:{DURATION})",
+    "offset": f"^-?(?:{DURATION})",
     "money": rf"^\$?{AMOUNT}$",
 }
 

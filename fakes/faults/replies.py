@@ -9,7 +9,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Literal
 
 from ..ask import Trouble
-from ..figures import Count, Seconds
+from ..figures import Count, Offset, Seconds
 from ..script import Head, Op, with_headers
 from . import fault
 from .pieces import until_head
@@ -49,15 +49,15 @@ class Refusal(ABC):
     `retry_after` is in seconds (None gives no hint), `form` how it is said: "seconds", "date" (an HTTP-date), "ms" (in
     `retry-after-ms`), or "own": in whatever way this provider itself uses. `literal` is sent as `Retry-After` just as
     it stands, and `literal_ms` as `retry-after-ms`, beside the rest. `skew` is how many seconds the server's clock is
-    ahead of the true time, in `Date` and in an HTTP-date. `should_retry` is sent as `x-should-retry`. `message` is said
-    in place of the provider's own words.
+    ahead of the true time, or with a minus behind it, in `Date` and in an HTTP-date. `should_retry` is sent as
+    `x-should-retry`. `message` is said in place of the provider's own words.
     """
 
     retry_after: Seconds | None = None
     form: Literal["seconds", "date", "ms", "own"] = "seconds"
     literal: str | None = None
     literal_ms: str | None = None
-    skew: Seconds = 0.0
+    skew: Offset = 0.0
     should_retry: bool | None = None
     message: str | None = None
 

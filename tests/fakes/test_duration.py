@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brownout.fakes.duration import UNITS, seconds, written
+from brownout.fakes.duration import UNITS, seconds, signed, written
 
 
 class TestSeconds:
@@ -38,6 +38,23 @@ class TestSeconds:
         """
         with pytest.raises(ValueError, match="is no duration: "):
             seconds(text)
+
+    @pytest.mark.parametrize(
+        ("text", "expected"), [("-5m", -300.0), (-1.5, -1.5), ("30s", 30.0), (0, 0.0), ("-0s", 0.0)]
+    )
+    def test_an_offset_may_be_negative(self, text: object, expected: float) -> None:
+        """
+        A minus before it, and otherwise a duration.
+        """
+        assert expected == signed(text)
+
+    @pytest.mark.parametrize("text", ["--1s", "-", "- 1s", float("-inf"), float("nan"), True, None])
+    def test_what_is_no_offset_is_told(self, text: object) -> None:
+        """
+        In the words for a duration.
+        """
+        with pytest.raises(ValueError, match="is no duration: "):
+            signed(text)
 
     @given(st.dictionaries(st.sampled_from(list(UNITS)), st.integers(0, 999), min_size=1))
     def test_units_add_up(self, amounts: dict[str, int]) -> None:

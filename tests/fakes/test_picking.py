@@ -38,6 +38,7 @@ class TestReadFault:
             (" rate_limited ( retry_after = 2s ) ", RateLimited(retry_after=2.0)),
             ("rate_limited(retry_after=1.5)", RateLimited(retry_after=1.5)),
             ('rate_limited(retry_after="1m30s")', RateLimited(retry_after=90.0)),
+            ("rate_limited(form=date, skew=-5m)", RateLimited(form="date", skew=-300.0)),
             ("cut(chunks=3, how=fin)", Cut(chunks=3, how="fin")),
         ],
     )

@@ -151,6 +151,17 @@ class TestSchema:
             {"fault": {"cut": {}}, "when": {"x": 1}},
         ):
             assert list(validator.iter_errors({"rule": [wrong]}))
+        for skew, valid in ((-300, True), ("-5m", True), ("30s", True), ("--1s", False), ("", False)):
+            rule = {"fault": {"rate_limited": {"skew": skew}}}
+            assert valid is validator.is_valid({"rule": [rule]})
+
+    def test_a_mark_of_the_encoding_is_no_rule(self, tmp_path: Path) -> None:
+        """
+        Some editors begin a file with one.
+        """
+        (tmp_path / "weather.toml").write_text(GOOD, "utf-8-sig")
+
+        read(tmp_path / "weather.toml")
 
     def test_every_fault_is_in_it(self) -> None:
         """
