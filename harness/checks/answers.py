@@ -21,7 +21,8 @@ def answered(calls: list[Call], *, history: History) -> Iterator[Violation]:
             saw = f"error {call.error}: {call.message[:200]}" if call.error else "no answer"
             yield Violation(saw, "the whole answer", evidence)
         elif not any(exchange.answer == call.text for exchange in told):
-            yield Violation(f"{call.text[:80]!r}", "the whole answer of one exchange", evidence)
+            saw = _instead(call.text, [exchange.answer for exchange in told if exchange.answer])
+            yield Violation(saw, "the whole answer of one exchange", evidence)
 
 
 @check
@@ -45,3 +46,20 @@ def reached_the_wire(calls: list[Call], *, history: History) -> Iterator[Violati
     for call in calls:
         if not history.attempts([call]):
             yield Violation("no exchange carries the call's canary", "at least one", (call.id,))
+
+
+def common(one: str, other: str) -> int:
+    """How many characters two texts have in common before they part."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _instead(text: str, answers: list[str]) -> str:
+    """What a caller was given in place of an answer: how much of the nearest one, or where it leaves it."""
+    nearest = max(answers, key=lambda answer: common(answer, text), default="")
+    at = common(nearest, text)
+    if not text or not at:
+        return f"{text[:80]!r}"
+    if at == len(text):
+        return f"{at} of the answer's {len(nearest)} characters, up to {text[-20:]!r}"
+    start = max(at - 20, 0)
+    return f"{text[start : at + 20]!r} where the answer has {nearest[start : at + 20]!r}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..history import Call, History
 from . import NothingToJudge, Violation, check
+from .answers import common
 
 UNFINISHED = frozenset({"incomplete", "error", "partial", "interrupted", "aborted", "cancelled", "failed"})
 """Finish reasons by which a caller knows that an answer is not whole."""
@@ -119,9 +120,5 @@ def is_whole(call: Call, history: History) -> bool:
 
 def _odd(call: Call, answers: list[str]) -> str:
     """The place where a text leaves every answer."""
-    common = max((_common(answer, call.text) for answer in answers), default=0)
-    return repr(call.text[max(common - 20, 0) : common + 40])
-
-
-def _common(one: str, other: str) -> int:
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    at = max((common(answer, call.text) for answer in answers), default=0)
+    return repr(call.text[max(at - 20, 0) : at + 40])
