@@ -148,11 +148,17 @@ def _since(found: Since) -> RenderableType:
 
 def _doubts(rows: list[RowResult]) -> RenderableType:
     lines: list[RenderableType] = [Text("What could not be judged", "bold")]
-    for row in rows[:MOST_DOUBTS]:
-        mark = _mark("inconclusive", f" {SYMBOLS['inconclusive']} {one_line(row.id)}")
-        lines.append(mark + Text(f"  {row.level}: {one_line(row.reason)}"))
-    if len(rows) > MOST_DOUBTS:
-        lines.append(Text(f"   … and {count(len(rows) - MOST_DOUBTS, 'more row')}", "dim"))
+    alike: dict[str, list[RowResult]] = {}
+    for row in rows:
+        alike.setdefault(row.reason, []).append(row)
+    groups = list(alike.values())
+    for first, *others in groups[:MOST_DOUBTS]:
+        mark = _mark("inconclusive", f" {SYMBOLS['inconclusive']} {one_line(first.id)}")
+        lines.append(mark + Text(f"  {first.level}: {one_line(first.reason)}"))
+        if others:
+            lines.append(Text(f"   and for the same reason {', '.join(one_line(row.id) for row in others)}"))
+    if left := sum(map(len, groups[MOST_DOUBTS:])):
+        lines.append(Text(f"   … and {count(left, 'more row')}", "dim"))
     return Group(*lines)
 
 

@@ -82,6 +82,19 @@ def test_the_last_lines_are_seed_verdict_and_report(run: Results) -> None:
     assert "report   out/report.html" == report
 
 
+def test_rows_with_one_reason_are_told_together(run: Results) -> None:
+    """
+    What is wrong with all of them is said once.
+    """
+    for row in run.results:
+        row.verdict, row.reason = "inconclusive", "nothing can be said of any"
+
+    text = console.render(run, width=200)
+
+    first, *others = [row.id for row in run.results]
+    assert f" ? {first}  must: nothing can be said of any\n   and for the same reason {', '.join(others)}\n" in text
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_it_fits_the_terminal(run: Results, width: int) -> None:
     """
