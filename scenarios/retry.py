@@ -60,8 +60,11 @@ async def rate_limit_recovers(stage: Stage) -> None:
     Twenty callers meet it, because how long a client waits is partly chance.
     """
     await stage.weather(first(1, RateLimited()), at=stage.primary)
-    async with company(stage, strict=True) as apart:
-        calls = await stage.calls(20, every=0.2 * apart)
+    if stage.contract.breaker is None:  # one that nobody promised may open all the same, were they refused together
+        calls = [await stage.call() for _ in range(20)]
+    else:
+        async with company(stage, strict=True) as apart:
+            calls = await stage.calls(20, every=0.2 * apart)
     expect(calls).answered()
     expect(stage.attempts(calls)).to(spaced, at_least=0.5, first=True)
 
