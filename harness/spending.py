@@ -29,13 +29,14 @@ PROMPT_TOKENS = 40
 """What a short prompt takes at most."""
 SETTLING = 0.005
 """Seconds between looks at exchanges that are not over."""
-WORD = "answer-" * 120  # Long words are few pieces, and no tokenizer takes them for fewer tokens than the fakes do.
-WORD_TOKENS = len(WORD + " ") // 4
+SYLLABLE, MOST_SYLLABLES, WORDS = "answer-", 120, 4
+"""Long words are few pieces, and no tokenizer takes them for fewer tokens than the fakes do; a text has several."""
 
 
 def prose(tokens: int) -> str:
-    """A text of a little more than so many tokens."""
-    return " ".join([WORD] * (tokens // WORD_TOKENS + 1))
+    """A text of a little more than so many tokens, of which a bound on the output leaves something."""
+    word = SYLLABLE * max(1, min(MOST_SYLLABLES, 4 * tokens // (WORDS * len(SYLLABLE))))
+    return " ".join([word] * (4 * tokens // len(word) + 1))
 
 
 @dataclass
@@ -121,7 +122,13 @@ class Spending:
 
     @property
     def _worth_another(self) -> bool:
-        return not self.refused and len(self.calls) < MOST_CALLS and self._in_vain < IN_VAIN
+        return not self.refused and len(self.calls) < self._most_calls and self._in_vain < IN_VAIN
+
+    @property
+    def _most_calls(self) -> int:
+        """Calls after which the cap is given up: at once where it is plain that none of them would reach it."""
+        dearest = max(self.dearest, self.longest * self.price.output)
+        return MOST_CALLS if self.cap <= 2 * MOST_CALLS * dearest else FAR
 
     def _crowd(self, room: int, near: int) -> int:
         """How many may come at once: far from the cap it does not matter."""

@@ -75,8 +75,11 @@ def about_money(call: Call) -> bool:
 
 
 @check
-def refused_unsent(calls: list[Call], *, history: History) -> Iterator[Violation]:
+def refused_unsent(calls: list[Call], *, history: History, contract: Contract) -> Iterator[Violation]:
     """When the cap is reached a call makes no wire request, and its caller is at once told why, or given a fallback."""
+    spend = contract.spend
+    if spend is not None and spend.cap is not None and _is_far_off(spend.cap, calls, history):
+        raise NothingToJudge("the cap was not reached")
     for call in calls:
         sent = history.attempts([call])
         if sent:
@@ -169,6 +172,13 @@ def _capped(
             f"{len(calls)} calls took {_money(spent)} of the {_money(cap)}, and none was refused: "
             "a lower cap in the target file is reached sooner"
         )
+
+
+def _is_far_off(cap: int, calls: Sequence[Call], history: History) -> bool:
+    """Whether the cap was not reached before these calls, and nobody thought so: every call was sent."""
+    begun = min((call.started for call in calls), default=0)
+    spent = sum(x.microdollars for x in history.exchanges if x.started < begun)
+    return spent < cap and all(history.attempts([call]) for call in history.calls)
 
 
 def _crossing(billed: Sequence[Exchange], allowed: int) -> tuple[str, ...]:

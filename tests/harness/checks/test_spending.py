@@ -17,6 +17,7 @@ from brownout.harness.checks.spending import (
 from brownout.harness.contract import Contract, Spend
 from brownout.harness.history import Call, History
 
+CAPPED = Contract(spend=Spend(cap=1000))
 PRICES = {"primary": [1.0, 10.0, 100.0]}
 
 
@@ -188,15 +189,27 @@ class TestRefusedUnsent:
         """
         one = call("c1", **told)
 
-        assert ([] if saw is None else [saw]) == [x.saw for x in refused_unsent([one], history=history(one))]
+        assert ([] if saw is None else [saw]) == [x.saw for x in refused_unsent([one], history=history(one), contract=CAPPED)]
 
     def test_nothing_is_sent(self) -> None:
         """
         A request after the cap was reached is told, whatever the caller got.
         """
-        one = call("c1", error="budget")
+        second = [call("c2", 2.0, canary="again1"), paid("x2", 5, at=2.0, canary="again1")]
+        seen = history(call("c1"), paid("x1", 1000), *second)
+        last = seen.calls[-1]
 
-        assert [("c1", "x1")] == [x.evidence for x in refused_unsent([one], history=history(one, paid("x1", 5)))]
+        assert [("c2", "x2")] == [x.evidence for x in refused_unsent([last], history=seen, contract=CAPPED)]
+
+    def test_a_cap_that_was_not_reached_refuses_nobody(self) -> None:
+        """
+        A request while most of the cap is left, and before anybody was refused, proves nothing.
+        """
+        one = call("c1")
+        seen = history(one, paid("x1", 5))
+
+        with pytest.raises(NothingToJudge, match="not reached"):
+            list(refused_unsent([one], history=seen, contract=CAPPED))
 
 
 class TestAccountsTruly:
