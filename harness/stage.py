@@ -83,6 +83,12 @@ class Stage:
         """Nanoseconds of target time since the scenario began."""
         return self.clock.nanoseconds() - self._origin
 
+    @property
+    def in_real_time(self) -> bool:
+        """Whether people wait as long as the target does: time runs no faster, and does not leap."""
+        leaps = isinstance(self.clock, WarpClock) and self.clock.leaps
+        return self.clock.rate == 1 and not leaps
+
     def note(self, what: str, **details: Any) -> None:
         """Write something that happened into the history."""
         self.history.events.append(Incident(self.elapsed(), what, details))

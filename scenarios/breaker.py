@@ -49,14 +49,19 @@ def first_provider(stage: Stage) -> str:
     return fallback.chain[0] if fallback is not None and fallback.chain else stage.primary.fake.name
 
 
+def breakers(stage: Stage) -> int:
+    """How many breakers the first provider has: one, or one for each of its keys."""
+    return len(stage.fakes[first_provider(stage)].fake.keys) if promised(stage).scope == "key" else 1
+
+
 async def storm(stage: Stage, *faults: Fault, in_turn: bool = False, **fields: Any) -> list[Call]:
     """As many failing calls as open the breaker for certain, whether it counts them or their attempts."""
-    breaker, provider = promised(stage), first_provider(stage)
+    count, provider = promised(stage).opens_after * breakers(stage), first_provider(stage)
     await stage.weather(always(*faults), at=stage.fakes[provider])
     if in_turn:
-        calls = [await stage.call(**fields) for _ in range(breaker.opens_after)]
+        calls = [await stage.call(**fields) for _ in range(count)]
     else:
-        calls = await stage.calls(breaker.opens_after, **fields)
+        calls = await stage.calls(count, **fields)
     await stage.sleep(SETTLING)
     return calls
 
@@ -97,6 +102,8 @@ async def opens_on_rate(stage: Stage) -> None:
     enough others that it is the rate that tells.
     """
     breaker, provider = promised(stage), first_provider(stage)
+    if breakers(stage) > 1:
+        stage.does_not_apply("each key has a breaker of its own, and which of them meets what fails is not known")
     rate = breaker.error_rate or 1.0
     run = math.ceil((1 + rate) / (1 - rate)) if rate < 1 else math.inf
     if run >= (breaker.failures or math.inf):
@@ -201,4 +208,4 @@ async def no_flap(stage: Stage) -> None:
     chance = min(ERRORS, 0.6 * (breaker.error_rate or 1.0), (1 / CALLS) ** (1 / failures))
     await stage.weather(sometimes(chance, ServerError()), at=stage.fakes[provider])
     calls = await stage.calls(CALLS, every=WINDOWS * breaker.window / CALLS)
-    expect(calls).to(does_not_flap, provider=provider, probes=breaker.probes, at_most=WINDOWS)
+    expect(calls).to(does_not_flap, provider=provider, probes=breaker.probes, at_most=WINDOWS * breakers(stage))

@@ -122,7 +122,7 @@ async def expires(stage: Stage) -> None:
     """When an answer's time is over the provider is asked again."""
     assert stage.contract.cache is not None
     ttl = stage.contract.cache.ttl or 0.0
-    if stage.clock.rate == 1 and ttl > LONGEST_WAIT:
+    if stage.in_real_time and ttl > LONGEST_WAIT:
         stage.does_not_apply(f"nobody waits for {ttl:g} s in real time: --clock auto")
     first = await stage.call(user="u1")
     await stage.sleep(1.05 * ttl + 1.0)

@@ -12,7 +12,7 @@ import asyncio
 from dataclasses import dataclass
 
 from ..fakes.fake import Limits
-from ..harness.checks.limits import stays_under_limit
+from ..harness.checks.limits import ENOUGH, stays_under_limit
 from ..harness.history import Call
 from ..harness.scenario import MUST, SHOULD, scenario
 from ..harness.stage import Stage, expect
@@ -24,6 +24,10 @@ LOAD = 4.0
 """Seconds of load at least."""
 DRAIN = 8.0
 """Seconds that callers wait on after the last one came."""
+TELLING = 1.5 * ENOUGH
+"""Requests that have to be able to leave: with fewer, no share can be told."""
+LONGEST_WAIT = 90.0
+"""Seconds for which load is offered in real time."""
 LONGEST = 16_000
 """Tokens that an answer may be allowed where tokens are to be the limit; the prompt takes the rest."""
 
@@ -37,8 +41,8 @@ class Limit:
 
     @property
     def seconds(self) -> float:
-        """How long load is offered: long enough for the rate to matter beside what may leave at once."""
-        return max(LOAD, self.holds / self.rate / 3)
+        """How long load is offered: until the rate matters beside what may leave at once, and a share can be told."""
+        return max(LOAD, self.holds / self.rate / 3, (TELLING - self.holds) / self.rate)
 
     @property
     def allowed(self) -> int:
@@ -90,7 +94,7 @@ async def adapts(stage: Stage) -> None:
     The headers of every answer tell of the limit and of what is left of it.
     """
     limit = requests_a_minute(stage)
-    before, grace, after = 2.0, 10.0, 4.0
+    before, grace, after = 2.0, 10.0, max(LOAD, 2 * TELLING / limit.rate)
     seconds = before + grace + after
     async with asyncio.TaskGroup() as group:
         load = group.create_task(offer(stage, int(0.9 * limit.rate * seconds), seconds, drain=1.0))
@@ -112,6 +116,8 @@ async def offer(
     """So many callers, evenly over so many seconds; who still waits a while after the last one came gives up."""
     if count > MOST_CALLERS:
         stage.does_not_apply(f"it takes {count} callers in {seconds:g} s, and no more than {MOST_CALLERS} are offered")
+    if stage.in_real_time and seconds > LONGEST_WAIT:
+        stage.does_not_apply(f"nobody waits for {seconds:g} s in real time: --clock auto")
 
     async def late(number: int) -> Call:
         wait = number * seconds / count

@@ -2,16 +2,17 @@
 
 What can be seen of a breaker is which calls reach the provider's wire. A storm of as many failed calls as promised has
 opened it, whether it counts calls or attempts; from then on every exchange is a probe, and a call without one is proof
-that it is open.
+that it is open. Where each key has a breaker of its own, all this is true of each key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from statistics import median
 
 from ...fakes.journal import Exchange
+from ..contract import Breaker, Contract
 from ..history import Call, History
 from . import NothingToJudge, Violation, check, precise
 from .attempts import ids
@@ -25,26 +26,33 @@ SOONER = 0.02
 @check
 @precise(0.25)
 def left_alone(
-    calls: list[Call], *, history: History, provider: str, storm: list[str], cooldown: float
+    calls: list[Call], *, history: History, contract: Contract, provider: str, storm: list[str], cooldown: float
 ) -> Iterator[Violation]:
     """A provider whose breaker is open gets no request before its cooldown is over.
 
     `storm` names the calls whose failures have opened it.
     """
-    failed = _storm(history, provider, storm)
-    last = _opened_by(failed)
+    failures = _by_breaker(_storm(history, provider, storm), contract)
     due = (1 - SOONER) * cooldown
-    for exchange in history.attempts(calls, provider):
-        rested = exchange.start_seconds - last.end_seconds
-        if rested < due:
-            saw = f"a request {rested:.2f} s after the last of {len(failed)} failures"
-            yield Violation(saw, f"none for {cooldown:g} s", (last.id, exchange.id), due - rested)
+    certain = {key: failed for key, failed in failures.items() if key is None or _opens(failed, contract)}
+    if not certain:
+        raise NothingToJudge("no key failed as often as opens its breaker")
+    for key, tried in _by_breaker(history.attempts(calls, provider), contract).items():
+        if key not in certain:
+            continue
+        failed = certain[key]
+        last = _opened_by(failed)
+        for exchange in tried:
+            rested = exchange.start_seconds - last.end_seconds
+            if rested < due:
+                saw = f"a request {rested:.2f} s after the last of {len(failed)} failures"
+                yield Violation(saw, f"none for {cooldown:g} s", (last.id, exchange.id), due - rested)
 
 
 @check
 @precise(0.25)
 def opens_again(
-    calls: list[Call], *, history: History, provider: str, cooldown: float, probes: int
+    calls: list[Call], *, history: History, contract: Contract, provider: str, cooldown: float, probes: int
 ) -> Iterator[Violation]:
     """After a probe has failed the provider gets no request before another cooldown is over."""
     tried = history.attempts(calls, provider)
@@ -52,26 +60,30 @@ def opens_again(
     due = (1 - SOONER) * cooldown
     if not tried or watched - tried[0].start_seconds < due:
         raise NothingToJudge("the provider was not tried again, or too late to see what followed")
-    for place, exchange in enumerate(tried):
-        recent = [one for one in tried[:place] if exchange.start_seconds - one.start_seconds < due]
-        if len(recent) >= probes:
-            rested = exchange.start_seconds - recent[-1].start_seconds
-            saw = f"a request {rested:.2f} s after a probe that failed"
-            yield Violation(saw, f"none for {cooldown:g} s", (recent[-1].id, exchange.id), due - rested)
+    for group in _by_breaker(tried, contract).values():
+        for place, exchange in enumerate(group):
+            recent = [one for one in group[:place] if exchange.start_seconds - one.start_seconds < due]
+            if len(recent) >= probes:
+                rested = exchange.start_seconds - recent[-1].start_seconds
+                saw = f"a request {rested:.2f} s after a probe that failed"
+                yield Violation(saw, f"none for {cooldown:g} s", (recent[-1].id, exchange.id), due - rested)
 
 
 @check
 @precise(0.25)
-def probed_gently(calls: list[Call], *, history: History, provider: str, probes: int) -> Iterator[Violation]:
+def probed_gently(
+    calls: list[Call], *, history: History, contract: Contract, provider: str, probes: int
+) -> Iterator[Violation]:
     """When a cooldown is over only so many requests try the provider, until one of them is answered."""
     tried = history.attempts(calls, provider)
     if not tried:
         raise NothingToJudge("nobody tried the provider when its cooldown was over")
-    answered = min(replied(exchange) for exchange in tried)
-    early = [exchange for exchange in tried if exchange.start_seconds < answered]
-    if len(early) > probes:
-        saw = f"{len(early)} requests of {len(calls)} callers before the first was answered"
-        yield Violation(saw, f"at most {probes}", ids(early))
+    for group in _by_breaker(tried, contract).values():
+        answered = min(replied(exchange) for exchange in group)
+        early = [exchange for exchange in group if exchange.start_seconds < answered]
+        if len(early) > probes:
+            saw = f"{len(early)} requests of {len(calls)} callers before the first was answered"
+            yield Violation(saw, f"at most {probes}", ids(early))
 
 
 @check
@@ -151,6 +163,20 @@ def _storm(history: History, provider: str, storm: list[str]) -> list[Exchange]:
     if endless:
         raise NothingToJudge(f"{endless} of the calls that were to fail had no end")
     return failed
+
+
+def _by_breaker(exchanges: Sequence[Exchange], contract: Contract) -> dict[str | None, list[Exchange]]:
+    """The exchanges at one provider by the breaker that they pass: the only one, whose name is None, or their key's."""
+    found: dict[str | None, list[Exchange]] = {}
+    for exchange in exchanges:
+        own = contract.breaker is not None and contract.breaker.scope == "key"
+        found.setdefault(exchange.key if own else None, []).append(exchange)
+    return found
+
+
+def _opens(failed: Sequence[Exchange], contract: Contract) -> bool:
+    """Whether as many calls as promised have failed by one key: which key failed them was the target's choice."""
+    return len({exchange.canary for exchange in failed}) >= (contract.breaker or Breaker()).opens_after
 
 
 def _opened_by(failed: list[Exchange]) -> Exchange:

@@ -53,9 +53,7 @@ def within_cap(
         raise NothingToJudge(f"nothing was billed at {billed_at}")
     billed = sum(exchange.microdollars for exchange in history.exchanges)
     if billed < tried * spend.cap and not any(about_money(call) for call in history.calls):
-        raise NothingToJudge(
-            f"{dollars(billed)} of {dollars(spend.cap)} was billed: something else than the cap held it"
-        )
+        raise NothingToJudge(f"{_money(billed)} of {_money(spend.cap)} was billed: something else than the cap held it")
     yield from _capped(history, history.exchanges, history.calls, spend.cap, spend, at_once, usual, estimated)
 
 

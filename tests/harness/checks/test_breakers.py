@@ -17,10 +17,13 @@ from brownout.harness.checks.breakers import (
     told_at_once,
     unaffected,
 )
+from brownout.harness.contract import Breaker, Contract
 from brownout.harness.history import Call, History
 
 DOWN: dict[str, Any] = {"status": 500, "faults": ("server_error",), "answer": None}
 STORM = ["s1", "s2", "s3"]
+ONE = Contract(breaker=Breaker(failures=3))
+EACH_KEY = Contract(breaker=Breaker(failures=3, scope="key"))
 
 
 def storm(at: float = 0.0, *, ends: float | None = None) -> list[Exchange | Call]:
@@ -32,6 +35,13 @@ def storm(at: float = 0.0, *, ends: float | None = None) -> list[Exchange | Call
         made.append(exchange(f"x{name}", start, ends=over, canary=name, **DOWN))
         made.append(call(name, start, ends=over + 0.01, canary=name, error="provider", text=""))
     return made
+
+
+def keyed(one: Exchange | Call, key: str) -> Exchange | Call:
+    """The same, by this key."""
+    if isinstance(one, Exchange):
+        one.key = key
+    return one
 
 
 def kept_away(name: str, at: float, *, took: float = 0.01, **fields: Any) -> Call:
@@ -53,10 +63,12 @@ def calls_of(seen: History, *, but: list[str] = STORM) -> list[Call]:
 
 
 class TestLeftAlone:
-    def judged(self, *records: Any) -> list[Violation]:
+    def judged(self, *records: Any, contract: Contract = ONE) -> list[Violation]:
         """What is found with a cooldown of three seconds."""
         seen = history(*records)
-        return list(left_alone(calls_of(seen), history=seen, provider="primary", storm=STORM, cooldown=3.0))
+        return list(
+            left_alone(calls_of(seen), history=seen, contract=contract, provider="primary", storm=STORM, cooldown=3.0)
+        )
 
     def test_a_request_after_the_storm_is_a_violation(self) -> None:
         """
@@ -110,13 +122,35 @@ class TestLeftAlone:
         with pytest.raises(NothingToJudge, match=why):
             self.judged(*records, *sent("c1", 1.0))
 
+    def test_another_key_has_a_breaker_of_its_own(self) -> None:
+        """
+        By one key three calls have failed, by the other none: that one may be used, and the first may not.
+        """
+        dead, well = ({**DOWN, "key": key} for key in ("a", "b"))
+        failed = [keyed(one, "a") for one in storm()]
+
+        assert [] == self.judged(*failed, *sent("c1", 1.0, **well), contract=EACH_KEY)
+        assert 1 == len(self.judged(*failed, *sent("c1", 1.0, **dead), contract=EACH_KEY))
+        assert 1 == len(self.judged(*failed, *sent("c1", 1.0, **well)))
+
+    def test_failures_spread_over_keys_need_not_have_opened_any(self) -> None:
+        """
+        Three calls by two keys: neither has failed three times.
+        """
+        failed = [keyed(one, "b" if one.canary == "s3" else "a") for one in storm()]
+
+        with pytest.raises(NothingToJudge, match="no key failed as often"):
+            self.judged(*failed, *sent("c1", 1.0, **DOWN), contract=EACH_KEY)
+
 
 class TestOpensAgain:
-    def judged(self, *records: Any, probes: int = 1) -> list[Violation]:
+    def judged(self, *records: Any, probes: int = 1, contract: Contract = ONE) -> list[Violation]:
         """What is found with a cooldown of three seconds."""
         seen = history(*records)
         return list(
-            opens_again(calls_of(seen), history=seen, provider="primary", cooldown=3.0, probes=probes),
+            opens_again(
+                calls_of(seen), history=seen, contract=contract, provider="primary", cooldown=3.0, probes=probes
+            )
         )
 
     def test_a_request_after_a_failed_probe_is_a_violation(self) -> None:
@@ -144,6 +178,16 @@ class TestOpensAgain:
         assert [] == self.judged(*both, kept_away("c3", 6.2), probes=2)
         assert 1 == len(self.judged(*both, *sent("c4", 4.0, **DOWN), kept_away("c3", 6.2), probes=2))
 
+    def test_each_key_has_probes_of_its_own(self) -> None:
+        """
+        Half a second after one key's probe has failed comes the other's.
+        """
+        probe, other = sent("c1", 3.1, key="a", **DOWN), sent("c2", 3.6, key="b", **DOWN)
+        again = sent("c2", 3.6, key="a", **DOWN)
+
+        assert [] == self.judged(*storm(), *probe, *other, kept_away("c3", 6.3), contract=EACH_KEY)
+        assert 1 == len(self.judged(*storm(), *probe, *again, kept_away("c3", 6.3), contract=EACH_KEY))
+
     @pytest.mark.parametrize("records", [[kept_away("c1", 4.0)], [kept_away("c1", 4.0), *sent("c2", 5.0, **DOWN)]])
     def test_no_probe_or_a_late_one_is_nothing_to_judge(self, records: list[Any]) -> None:
         """
@@ -154,10 +198,10 @@ class TestOpensAgain:
 
 
 class TestProbedGently:
-    def judged(self, *records: Any, probes: int = 1) -> list[Violation]:
+    def judged(self, *records: Any, probes: int = 1, contract: Contract = ONE) -> list[Violation]:
         """What is found."""
         seen = history(*records)
-        return list(probed_gently(calls_of(seen), history=seen, provider="primary", probes=probes))
+        return list(probed_gently(calls_of(seen), history=seen, contract=contract, provider="primary", probes=probes))
 
     def test_two_probes_at_once_are_a_violation(self) -> None:
         """
@@ -166,6 +210,15 @@ class TestProbedGently:
         (found,) = self.judged(*sent("c1", 4.0, ends=5.0), *sent("c2", 4.1, ends=5.1), kept_away("c3", 4.1))
 
         assert "2 requests of 3 callers before the first was answered" == found.saw
+
+    def test_each_key_has_a_probe_of_its_own(self) -> None:
+        """
+        Two requests at once by two keys are one probe of each.
+        """
+        first, other = sent("c1", 4.0, ends=5.0, key="a"), sent("c2", 4.1, ends=5.1, key="b")
+
+        assert [] == self.judged(*first, *other, contract=EACH_KEY)
+        assert 1 == len(self.judged(*first, *other))
 
     def test_one_probe_and_then_everybody_keep_the_promise(self) -> None:
         """

@@ -189,7 +189,9 @@ class TestRefusedUnsent:
         """
         one = call("c1", **told)
 
-        assert ([] if saw is None else [saw]) == [x.saw for x in refused_unsent([one], history=history(one), contract=CAPPED)]
+        assert ([] if saw is None else [saw]) == [
+            x.saw for x in refused_unsent([one], history=history(one), contract=CAPPED)
+        ]
 
     def test_nothing_is_sent(self) -> None:
         """
