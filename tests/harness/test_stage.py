@@ -12,6 +12,7 @@ from programs import PROGRAMS, alive, start
 from brownout.fakes.clock import RealClock
 from brownout.fakes.fake import Limits
 from brownout.harness import stage as staging
+from brownout.harness.clock import WarpClock, unavailable
 from brownout.harness.rig import Rig
 from brownout.harness.stage import Stage
 from brownout.harness.target_file import Calling, CommandCall, HttpCall, Provider, PythonCall, TargetFile
@@ -84,3 +85,18 @@ async def test_limits_are_the_scenarios_own() -> None:
     assert [Limits(rpm=600, window=2.0)] == allowed
     assert [Limits()] == [server.quota.limits for server in rig.fakes.values()]
     assert [("limits", 600)] == [(event.what, event.details["rpm"]) for event in stage.history.events]
+
+
+@pytest.mark.skipif(unavailable() is not None, reason="there is no target time on this machine")
+@pytest.mark.parametrize(("rate", "leaps", "real"), [(1.0, False, True), (1.0, True, False), (50.0, False, False)])
+def test_people_wait_where_time_neither_leaps_nor_runs(rate: float, leaps: bool, real: bool) -> None:
+    """
+    A clock that leaps runs at the rate of wall time whenever anything happens: its rate alone says nothing.
+    """
+    target: Any = SimpleNamespace()
+    with WarpClock() as clock:
+        clock.rate, clock.leaps = rate, leaps
+
+        assert real == Stage(history(), {}, target, clock, 0).in_real_time
+
+    assert Stage(history(), {}, target, RealClock(), 0).in_real_time
