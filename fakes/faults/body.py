@@ -67,7 +67,8 @@ class EmptyBody:
     def rewrite(self, script: Script, ask: Ask) -> Script:
         """The head and the end."""
         ops = list(script)
-        return [*ops[: after_head(ops)], End()]
+        head = after_head(ops)
+        return [*ops[:head], End()] if head else ops
 
 
 @fault

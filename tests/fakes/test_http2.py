@@ -568,7 +568,7 @@ def _numbered(server: ScriptedServer, ops: tuple[tuple[Op, ...], ...], request: 
 
 class TestCompositions:
     @pytest.mark.slow
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(requests(), compositions(least=1))
     def test_it_plays_to_its_end(self, asked: Asked, composed: list[Fault]) -> None:
         """

@@ -39,13 +39,13 @@ MEANT: dict[str, st.SearchStrategy[Any]] = {
 
 def parameter(name: str, kind: Any) -> st.SearchStrategy[Any]:
     """Values for a parameter of a fault."""
-    if name in MEANT:
-        return MEANT[name]
     origin = get_origin(kind)
-    if origin is Annotated:
-        return parameter(name, get_args(kind)[0])
     if origin is Literal:
         return st.sampled_from(get_args(kind))
+    if name in MEANT:
+        return MEANT[name]
+    if origin is Annotated:
+        return parameter(name, get_args(kind)[0])
     if origin in {Union, types.UnionType}:
         return st.one_of(*(parameter(name, choice) for choice in get_args(kind)))
     if origin is tuple:
