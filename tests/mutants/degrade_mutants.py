@@ -36,7 +36,7 @@ MUTANTS = (
         "the fallback is shown the first provider's key",
         (entry(PROVIDER, PROVIDER.replace("tuple(key for key in keys if key)", '(os.environ["PRIMARY_KEY"],)')),),
         ("degrade.second-provider", "degrade.answers-in-outage"),
-        ("degrade.*",),
+        ("degrade.*", "keys.rotation"),
     ),
     Mutant(
         "a 200 that is no answer is thought the request's fault",
