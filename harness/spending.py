@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..fakes.answer import Answer
 from ..fakes.fake import Price
 from ..fakes.journal import Exchange
 from ..fakes.server import FakeServer
@@ -37,6 +38,11 @@ def prose(tokens: int) -> str:
     """A text of a little more than so many tokens, of which a bound on the output leaves something."""
     word = SYLLABLE * max(1, min(MOST_SYLLABLES, 4 * tokens // (WORDS * len(SYLLABLE))))
     return " ".join([word] * (4 * tokens // len(word) + 1))
+
+
+def pieces(tokens: int) -> int:
+    """In how many pieces an answer of so many tokens is streamed."""
+    return len(Answer(text=prose(tokens)).cut_to(tokens).pieces(None))
 
 
 @dataclass

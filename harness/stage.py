@@ -141,7 +141,7 @@ class Stage:
         if not self.fresh:
             self._target.hear()
             return
-        with self._in_real_time():
+        with self._slowed_down():
             await self._target.stop()
         self.over = True
 
@@ -150,7 +150,7 @@ class Stage:
 
         Calls that are open end as `died`. The target notes the event `killed` in the history.
         """
-        with self._in_real_time():
+        with self._slowed_down():
             await self._target.kill()
 
     async def restart(self) -> None:
@@ -158,7 +158,7 @@ class Stage:
 
         It starts in real time, as at the beginning, and the history has the event `restarted`.
         """
-        with self._in_real_time():
+        with self._slowed_down():
             await self._target.start({})
         if isinstance(self.clock, WarpClock):
             self.clock.keeper = self._target.keeper or 0
@@ -175,7 +175,7 @@ class Stage:
         if not wanted:
             self.does_not_apply(f"contract.pii.locales does not name {' or '.join(locales)}")
         seed = str(self.history.heading.seed)
-        with self._in_real_time():
+        with self._slowed_down():
             found = await asyncio.to_thread(people, count, wanted, claimed.types[:types], seed)
         if not any(person.values for person in found):
             self.does_not_apply(f"nothing that the contract's types name exists in {' or '.join(wanted)}")
@@ -217,13 +217,13 @@ class Stage:
         if keeper is None:
             return None
         # Processor time is wall time: what beats once a second must not be seen to beat fifty times.
-        with self._in_real_time():
+        with self._slowed_down():
             share = round(await cpu_share(keeper, seconds, self.clock), 3)
         self.note("cpu", share=share)
         return share
 
     @contextmanager
-    def _in_real_time(self) -> Iterator[None]:
+    def _slowed_down(self) -> Iterator[None]:
         """Let target time run as wall time does for a while."""
         if not isinstance(self.clock, WarpClock):
             yield

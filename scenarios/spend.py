@@ -8,7 +8,7 @@ do not reach is given up, so state one for tests that some twenty to two hundred
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..fakes.answer import Pace
@@ -20,7 +20,7 @@ from ..fakes.weather import always, first
 from ..harness.checks.spending import accounts_truly, refused_unsent, within_cap, within_own_cap, worst_case_fits
 from ..harness.history import Call
 from ..harness.scenario import MUST, SHOULD, Case, scenario
-from ..harness.spending import SHORTEST, Spending, prose
+from ..harness.spending import SHORTEST, Spending, pieces, prose
 from ..harness.stage import Stage, expect
 
 COST = "OWASP Top 10 for LLM applications, LLM10:2025 unbounded consumption"
@@ -36,6 +36,8 @@ class Streams:
     fault: Fault | None = None
     every: int | None = None
     """Which of them it befalls, each third one: were it all, a breaker would be right to open, and nothing be spent."""
+    part: float = 1.0
+    """How much of the longest answer has come when it is cut or left."""
     leaving: bool = False
     estimated: float = 0.0
     """By how much of the cap a target may be wrong that is never told what it paid."""
@@ -83,8 +85,8 @@ async def concurrent(stage: Stage) -> None:
     cases={
         "with-usage": Case(Streams(), needs="stream", streamed=True),
         "without-usage": Case(Streams(NoUsage(), estimated=0.1), needs="stream", streamed=True),
-        "cut-short": Case(Streams(Cut(chunks=66, how="reset"), 3, estimated=0.1), needs="stream", streamed=True),
-        "cancelled": Case(Streams(leaving=True, estimated=0.25), needs="stream", streamed=True),
+        "cut-short": Case(Streams(Cut(how="reset"), 3, 0.8, estimated=0.1), needs="stream", streamed=True),
+        "cancelled": Case(Streams(part=0.25, leaving=True, estimated=0.25), needs="stream", streamed=True),
     },
     seconds=10,
     source=COST,
@@ -97,10 +99,12 @@ async def streams(stage: Stage, how: Streams) -> None:
     """
     spending = of_everybody(stage, stream=True)
     await spending.call(SHORTEST)
-    if how.fault is not None and (not isinstance(how.fault, NoUsage) or _asks_for_usage(stage)):
-        await stage.weather(always(how.fault, every=how.every))
+    chunks = max(1, int(how.part * pieces(spending.longest)))
+    fault = replace(how.fault, chunks=chunks) if isinstance(how.fault, Cut) else how.fault
+    if fault is not None and (not isinstance(fault, NoUsage) or _asks_for_usage(stage)):
+        await stage.weather(always(fault, every=how.every))
     if how.leaving:
-        spending.call_fields["leave_after_chunks"] = 20
+        spending.call_fields["leave_after_chunks"] = chunks
     spending.answer_fields["pace"] = Pace(between=0.01 if how.leaving else 0.0)
     await spending.until_refused(crowd=5, estimated=how.estimated)
     expect(stage.history).to(within_cap, at_once=True, estimated=how.estimated, tried=0.5)
