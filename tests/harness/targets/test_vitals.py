@@ -6,24 +6,23 @@ import signal
 import sys
 
 import pytest
-from programs import until
 
 from brownout.fakes.clock import RealClock
 from brownout.harness.targets.keeper import descendants
 from brownout.harness.targets.vitals import cpu_share
 
-SPINS = "while True: pass"
-WAKES = "import time\nwhile True: time.sleep(0.02)"
+SPINS = "print(flush=True)\nwhile True: pass"
+WAKES = "import time\nprint(flush=True)\nwhile True: time.sleep(0.02)"
 
 
 async def share_beside(spinning: int, program: str) -> float:
-    """The share of a program while so many others spin."""
-    others = [await asyncio.create_subprocess_exec(sys.executable, "-c", SPINS) for _ in range(spinning)]
+    """The share of a program, once it has begun, while so many others spin."""
+    others = [await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass") for _ in range(spinning)]
     keeps = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}])"
-    keeper = await asyncio.create_subprocess_exec(sys.executable, "-c", keeps)
+    keeper = await asyncio.create_subprocess_exec(sys.executable, "-c", keeps, stdout=asyncio.subprocess.PIPE)
+    assert keeper.stdout is not None
     try:
-        await until(lambda: descendants(keeper.pid))
-        await asyncio.sleep(0.2)
+        await keeper.stdout.readline()
         return await cpu_share(keeper.pid, 0.2, RealClock())
     finally:
         for pid in descendants(keeper.pid):
