@@ -23,6 +23,9 @@ from .toml_lines import Path, line_of, lines
 
 Built = TypeVar("Built")
 
+FEW = 6
+"""So many keys of a table are told."""
+
 READERS = {"duration": seconds, "offset": signed, "money": microdollars}
 DESCRIBED = {
     "duration": 'a duration, such as "30s"',
@@ -250,6 +253,11 @@ def describe(kind: kinds.Type) -> str:
             return f"a list, each {describe(inner)}"
         case kinds.StructType(tag_field=field, tag=tag) if field is not None:
             return f'a table with {field} = "{tag}"'
+        case kinds.DictType(value_type=kinds.StructType() as inner):
+            return describe(inner).replace("a table", "a table of tables", 1)
+        case kinds.StructType(fields=fields):
+            names = [field.encode_name for field in fields if field.required] or [field.encode_name for field in fields]
+            return f"a table with {', '.join(names[:FEW])}" + (", ..." if names[FEW:] else "")
     return WORDS.get(type(kind), "a table")
 
 

@@ -33,6 +33,7 @@ class Outer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kinds: dict[Literal["a", "b"], str] = {}
     inner: Inner | None = None
     inners: tuple[Inner, ...] = ()
+    under: dict[str, Inner] = {}
     version: str | Inner = ""
     either: int | str = 0
     anything: dict[str, Any] = {}
@@ -105,11 +106,12 @@ class TestConvert:
             ("steps", ["1s", "x"], ("steps", 1), "steps[1]: 'x' is no duration", ""),
             ("named", {"x": "y"}, ("named", "x"), "named.x must be a whole number", ""),
             ("kinds", {"c": "y"}, ("kinds", "c"), 'unknown key "c" in [kinds]', 'it is one of "a", "b"'),
-            ("inner", 5, ("inner",), "inner must be a table; it is 5", ""),
+            ("inner", 5, ("inner",), "inner must be a table with day; it is 5", ""),
             ("inner", {}, ("inner",), '[inner] has no "day"', "day is a day, such as 2027-01-31"),
             ("inner", {"day": "2027"}, ("inner", "day"), "inner.day must be a day", ""),
+            ("under", 5, ("under",), "under must be a table of tables with day; it is 5", ""),
             ("inners", [{"day": 1}], ("inners", 0, "day"), "inners[0].day must be a day", ""),
-            ("version", 3, ("version",), "version must be a text in quotes or a table; it is 3", ""),
+            ("version", 3, ("version",), "version must be a text in quotes or a table with day; it is 3", ""),
             ("either", 1.5, ("either",), "either must be a whole number or a text in quotes; it is 1.5", ""),
         ],
     )

@@ -332,6 +332,15 @@ class TestErrors:
         assert (10, f"contract.{path} is empty, and promises nothing") == (line, said)
         assert f"{name} = [" in right
 
+    def test_a_table_that_is_missing_is_told_with_its_keys(self, tmp_path: Path) -> None:
+        """
+        Who writes the file's first line is told which tables come next, and what is in them.
+        """
+        assert [right for _, _, right in complaints(tmp_path, 'name = "x"')] == [
+            "call is a table with http, command, python",
+            "providers is a table of tables with dialect, model",
+        ]
+
     def test_a_limit_may_be_the_providers(self, tmp_path: Path) -> None:
         """
         A quota without a figure is that of the provider, where that has one.
