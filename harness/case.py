@@ -13,7 +13,7 @@ from ..reports.results import CaseResult
 from . import checks
 from .account import case_result, history_path
 from .clock import Metronome, leaping
-from .history import Call, Chunk, Heading, History
+from .history import Heading, History
 from .ladder import ACCUSING, Trial
 from .noise import lag, lateness
 from .pii.concealing import conceal
@@ -71,7 +71,7 @@ async def play(slip: Slip, rig: Rig) -> Finished:
         except Exception:  # one scenario's crash must not touch another
             stage.note("scenario_crashed", error=traceback.format_exc())
     for call in history.calls:
-        _forget_keys(call, rig)
+        rig.forget_keys(call)
     for event in history.events:
         event.details = rig.without_keys(event.details)
     heading = history.heading
@@ -97,17 +97,6 @@ async def play(slip: Slip, rig: Rig) -> Finished:
     stalled = heading.noise > checks.STALL and judgement.verdict is Verdict.INCONCLUSIVE
     result = case_result(history, judgement, slip.repeat, str(path))
     return Finished(slip.scenario, result, judgement.shaky or stalled, trial, stage.over)
-
-
-def _forget_keys(call: Call, rig: Rig) -> None:
-    """A target may tell its callers a key, and in pieces too: what is kept of it is the fingerprint."""
-    for name in ("text", "message", "finish", "model", "provider", "tool_calls"):
-        setattr(call, name, rig.without_keys(getattr(call, name)))
-    said = "".join(chunk.text for chunk in call.chunks)
-    if (masked := rig.mask.deep(said)) != said:
-        chunks = [Chunk(chunk.at, rig.mask.deep(chunk.text)) for chunk in call.chunks]
-        cut = masked != "".join(chunk.text for chunk in chunks)
-        call.chunks = [Chunk(chunks[0].at, masked)] if cut else chunks
 
 
 def _heading(slip: Slip, rig: Rig) -> Heading:

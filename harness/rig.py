@@ -24,7 +24,7 @@ from ..fakes.masking import Mask
 from ..fakes.server import FakeServer
 from ..fakes.weather import Weather
 from .clock import WarpClock, why_not_process
-from .history import Incident, LogLine
+from .history import Call, Chunk, Incident, LogLine
 from .ladder import REAL, Pace
 from .pii.concealing import Veil
 from .pii.drawing import Value
@@ -150,6 +150,16 @@ class Rig:
         if isinstance(value, dict):
             return {name: self.without_keys(inner) for name, inner in value.items()}
         return [self.without_keys(inner) for inner in value] if isinstance(value, list) else value
+
+    def forget_keys(self, call: Call) -> None:
+        """A target may tell its callers a key, and in pieces too: what is kept of it is the fingerprint."""
+        for name in ("text", "message", "finish", "model", "provider", "tool_calls"):
+            setattr(call, name, self.without_keys(getattr(call, name)))
+        said = "".join(chunk.text for chunk in call.chunks)
+        if (masked := self.mask.deep(said)) != said:
+            chunks = [Chunk(chunk.at, self.mask.deep(chunk.text)) for chunk in call.chunks]
+            cut = masked != "".join(chunk.text for chunk in chunks)
+            call.chunks = [Chunk(chunks[0].at, masked)] if cut else chunks
 
     def exchanges(self) -> list[Exchange]:
         """What all fakes have seen, in the order it began."""
