@@ -165,7 +165,7 @@ class StreamPlayer(Player):
                 self._stream.reset(ErrorCodes.INTERNAL_ERROR)
         super()._conclude(last)
 
-    def _break_off(self, last: Op) -> None:
+    def _break_off(self) -> None:
         pass
 
 

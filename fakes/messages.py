@@ -24,7 +24,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from .script import Headers, Op, Send, whole
+from .script import Headers, Send
 
 if TYPE_CHECKING:
     from .ask import Request
@@ -57,11 +57,6 @@ def answer_offer(request: Request, subprotocols: Iterable[str] = ()) -> tuple[in
     headers = tuple((name.lower(), value) for name, value in response.headers.raw_items())
     headers = tuple(pair for pair in headers if pair[0] not in foreign or (kept and pair[0] == "connection"))
     return response.status_code, headers, (response.body or b"").decode("utf-8", "replace").strip()
-
-
-def refused_offer(status: int, headers: Headers, why: str) -> tuple[Op, ...]:
-    """The refusal of a handshake that is none."""
-    return whole(status, why.encode(), "text/plain; charset=utf-8", headers)
 
 
 class Outgoing:

@@ -240,11 +240,11 @@ class Player:
             case _:
                 self.exchange.ended = self.exchange.ended or "reset"
                 self.keep = False
-                self._break_off(last)
+                self._break_off()
         self._stop()
         self._done(self)
 
-    def _break_off(self, last: Op) -> None:
+    def _break_off(self) -> None:
         reset(self._transport)
 
     def _stop(self) -> None:

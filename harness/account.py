@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from ..reports.results import CaseResult, Gate, RecallResult, RowResult, ViolationResult
+from ..reports.results import CaseResult, RecallResult, RowResult, ViolationResult
 from .contract import Contract
 from .history import Heading, History
 from .outcome import outcomes
@@ -81,20 +81,6 @@ def not_applicable(scenario: Scenario, case: str, file: TargetFile, profile: str
     if profile == "production" and scenario.level is Level.MUST:
         return CaseResult(case, "fail", f"not claimed: contract.{need}")
     return CaseResult(case, "not_applicable", f"the contract does not claim {need}")
-
-
-def gate_of(rows: Sequence[RowResult], level: Level) -> Gate:
-    """Whether the rows of a level, and of stronger ones, let the target pass."""
-    gated = [row for row in rows if at_least(Level(row.level), level)]
-    failed = [row.id for row in gated if row.verdict == "fail"]
-    inconclusive = [row.id for row in gated if row.verdict == "inconclusive"]
-    return Gate(not failed and not inconclusive, level.value, failed, inconclusive)
-
-
-def at_least(level: Level, wanted: Level) -> bool:
-    """Whether a level is as strong as another."""
-    order = list(Level)
-    return order.index(level) <= order.index(wanted)
 
 
 def history_path(heading: Heading, folder: str = "histories") -> Path:

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..reports.results import CaseResult, Results, RowResult
+from ..reports.results import CaseResult, Results, RowResult, stronger
 from . import finding, settings
-from .account import at_least
 from .engine import Engine, Plan
 from .scenario import Level, Scenario
 from .selection import ALWAYS, select
@@ -133,7 +132,7 @@ class Orders:
         for order in alike:
             row = by_row[order.row.id]
             case = next(case for case in row.cases if case.case == order.case)
-            self._judged[_key(order)] = Judged(row, case, at_least(order.row.level, order.fail_on))
+            self._judged[_key(order)] = Judged(row, case, stronger(order.row.level.value, order.fail_on.value))
 
 
 def _key(order: Order) -> tuple[str, int, str, str]:

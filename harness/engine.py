@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Literal
 
 from ..fakes.clock import Clock, RealClock
-from ..reports.results import CaseResult, Results, TargetResult
+from ..reports.results import CaseResult, Results, TargetResult, gate_of
 from ..version import __version__
-from . import checks
-from .account import environment, gate_of, not_applicable, row_result
+from . import checks, unjudged
+from .account import environment, not_applicable, row_result
 from .case import Finished, Slip, play
 from .clock import WarpClock, rests
 from .conduct import Conduct
@@ -32,12 +32,12 @@ from .history import append
 from .ladder import HIGHEST, LEAPING, REAL, Pace, Trial, alone, first_pace, next_pace
 from .rig import OutOfReach, Rig
 from .scenario import Level, Scenario
+from .selection import ALWAYS
 from .target_file import TargetFile
 from .targets import TargetFailed
 from .targets.make import Targets
 from .warping import why_not_running, why_real
 
-ANSWERS = "control.answers"
 WARPED_JOBS = 6
 """Cases at a time in target time: three for each of two CPUs keep both at work; 4 and 8 were slower there."""
 RESTS_WITHIN = 2.0
@@ -175,8 +175,8 @@ class Engine:
 
     async def _everything(self) -> None:
         rows = [scenario for scenario in self._plan.scenarios if not scenario.after]
-        broken = await self._control([scenario for scenario in rows if scenario.id == ANSWERS])
-        rest = [(s, case) for s in rows if s.id != ANSWERS for case in self._cases(s)]
+        broken = await self._control([scenario for scenario in rows if scenario.id == ALWAYS])
+        rest = [(s, case) for s in rows if s.id != ALWAYS for case in self._cases(s)]
         rest.sort(key=lambda pair: -pair[0].seconds)
         # All of them once first: what has to be seen again at a lower rate needs the machine's peace, too.
         unsettled: list[Ladder] = []
@@ -189,7 +189,7 @@ class Engine:
         await self._quietly()
 
     def _cases(self, scenario: Scenario) -> list[str]:
-        return [case for case in scenario.case_names if scenario.id == ANSWERS or self._plan.case in (None, case)]
+        return [case for case in scenario.case_names if scenario.id == ALWAYS or self._plan.case in (None, case)]
 
     async def _control(self, controls: Iterable[Scenario]) -> dict[bool, str]:
         """Why plain (False) or streamed (True) calls do not work at all, where they do not."""
@@ -200,7 +200,7 @@ class Engine:
                 if result is not None and result.verdict in ("fail", "inconclusive"):
                     streamed = scenario.case(case).streamed
                     kind = "streamed" if streamed else "plain"
-                    broken[streamed] = f"{ANSWERS} failed for {kind} calls: {result.reason}"
+                    broken[streamed] = f"{ALWAYS} failed for {kind} calls: {result.reason}"
         return broken
 
     async def _quietly(self) -> None:
@@ -279,7 +279,7 @@ class Engine:
             self._give_up_target_time(str(out))
             return await self._guarded(scenario, case, REAL)
         except Exception as error:
-            if scenario.id == ANSWERS:
+            if scenario.id == ALWAYS:
                 raise
             known = isinstance(error, TargetFailed)
             reason = "the target did not start" if known else "the harness itself failed"
@@ -289,9 +289,9 @@ class Engine:
 
     async def _on(self, slip: Slip, rig: Rig) -> list[Finished]:
         finished = [await play(slip, rig)]
-        self._presented = rig.target.presented
+        self._presented = tuple(rig.without_keys([*rig.target.presented]))
         await rig.fair()
-        heals = slip.scenario.id != ANSWERS and slip.scenario.heals and not finished[0].over
+        heals = slip.scenario.id != ALWAYS and slip.scenario.heals and not finished[0].over
         if self._after is not None and heals:
             name = _name(slip.scenario, slip.case)
             repeat = self._plan.repeat(slip.scenario.id, self._after.id, case=slip.case)
@@ -348,13 +348,13 @@ class Engine:
             round(sum(case.target_seconds for row in rows for case in row.cases), 3),
             TargetResult(plan.file.name, version, written(plan.file.contract)),
             plan.profile,
-            gate_of(rows, plan.fail_on),
+            gate_of(rows, plan.fail_on.value),
             rows,
             {**environment(), "clock": self.clock, **itself},
             plan.again or plan.repeat(),
             families={scenario.family: scenario.family_title for scenario in plan.scenarios},
             checks={name: checks.requirement(check) for name, check in checks.load().items()},
-            notes=self._conduct.notes(),
+            notes=[*unjudged.notes(plan.file.contract, plan.scenarios), *self._conduct.notes()],
         )
 
 

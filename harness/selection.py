@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from ..fakes.conversion import nearest
-from .account import at_least
+from ..reports.results import stronger
 from .contract import CLAIMS
 from .scenario import Level, Scenario
 
@@ -28,7 +28,7 @@ def select(
             hint = nearest(pattern, names) or "`brownout list scenarios` names them all"
             raise NothingSelected(f'no row is named "{pattern}"\n  {hint}')
     chosen = [row for row in rows.values() if not patterns or any(meant(pattern, row) for pattern in patterns)]
-    chosen = [row for row in chosen if at_least(row.level, level)]
+    chosen = [row for row in chosen if stronger(row.level.value, level.value)]
     if not chosen:
         raise NothingSelected(f'none of the rows named is a "{level.value}", or stronger')
     if case is not None:
@@ -52,7 +52,7 @@ def _with_case(chosen: Iterable[Scenario], case: str) -> list[Scenario]:
     return found
 
 
-def needless(rows: Mapping[str, Scenario]) -> list[str]:
+def unclaimable(rows: Mapping[str, Scenario]) -> list[str]:
     """What is wrong with the claims that rows ask for: a misspelt one would never be judged, and nobody would know."""
     needs = {(row.id, need) for row in rows.values() for name in row.case_names if (need := row.case(name).needs)}
     return [

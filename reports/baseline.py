@@ -117,14 +117,14 @@ HEAD = """\
 
 
 def _entry(known: Known) -> str:
-    lines = ["", "[[known]]", f"row = {_text(known.row)}"]
+    lines = ["", "[[known]]", f"row = {quoted(known.row)}"]
     if known.case is not None:
-        lines.append(f"case = {_text(known.case)}")
-    lines += [f"reason = {_text(known.reason)}", f"owner = {_text(known.owner)}", f"expires = {known.expires}"]
+        lines.append(f"case = {quoted(known.case)}")
+    lines += [f"reason = {quoted(known.reason)}", f"owner = {quoted(known.owner)}", f"expires = {known.expires}"]
     return "\n".join(lines) + "\n"
 
 
-def _text(value: str) -> str:
+def quoted(value: str) -> str:
     """A TOML string; JSON's escapes are TOML's, but for DEL."""
     return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
 

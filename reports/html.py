@@ -25,7 +25,7 @@ from .curves import curves
 from .delivery import Delivery, deliveries
 from .fixes import anchor, fixes, groups
 from .masking import Mask
-from .results import CaseResult, Results, RowResult, VerdictName, ViolationResult
+from .results import CaseResult, Results, RowResult, VerdictName, ViolationResult, stronger
 from .shapes import Chart
 from .story import Call, Story, read, zero
 from .timeline import draw
@@ -116,7 +116,7 @@ def _details(results: Results, histories: Reader, templates: jinja2.Environment)
     template = templates.get_template("case.html.j2")
     order = {verdict: number for number, verdict in enumerate(wording.ORDER)}
     cases = [(row, case) for row in results.results for case in row.cases]
-    cases.sort(key=lambda pair: (order[pair[1].verdict], not wording.stronger(pair[0].level, results.gate.level)))
+    cases.sort(key=lambda pair: (order[pair[1].verdict], not stronger(pair[0].level, results.gate.level)))
     made: dict[str, Markup] = {}
     left = BUDGET
     for row, case in cases:

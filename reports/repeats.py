@@ -7,10 +7,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from .results import CaseResult, Gate, Results, RowResult, VerdictName
-from .wording import stronger
-
-WORST: tuple[VerdictName, ...] = ("fail", "inconclusive", "pass", "not_applicable")
+from .results import CaseResult, Results, RowResult, gate_of
+from .wording import ORDER
 
 
 def merged(runs: Sequence[Results]) -> Results:
@@ -19,14 +17,11 @@ def merged(runs: Sequence[Results]) -> Results:
         return runs[0]
     first = runs[0]
     rows = [_row([_find(run, row.id) for run in runs]) for row in first.results]
-    gated = [row for row in rows if stronger(row.level, first.gate.level)]
-    failed = [row.id for row in gated if row.verdict == "fail"]
-    inconclusive = [row.id for row in gated if row.verdict == "inconclusive"]
     return replace(
         first,
         wall_seconds=round(sum(run.wall_seconds for run in runs), 3),
         target_seconds=round(sum(run.target_seconds for run in runs), 3),
-        gate=Gate(not failed and not inconclusive, first.gate.level, failed, inconclusive),
+        gate=gate_of(rows, first.gate.level),
         results=rows,
     )
 
@@ -38,13 +33,13 @@ def _find(run: Results, row: str) -> RowResult:
 def _row(runs: Sequence[RowResult]) -> RowResult:
     names = list(dict.fromkeys(case.case for row in runs for case in row.cases))
     cases = [_case([case for row in runs for case in row.cases if case.case == name]) for name in names]
-    verdict = next((verdict for verdict in WORST if any(case.verdict == verdict for case in cases)), runs[0].verdict)
+    verdict = next((verdict for verdict in ORDER if any(case.verdict == verdict for case in cases)), runs[0].verdict)
     reason = next((case.reason for case in cases if case.verdict == verdict and case.reason), runs[0].reason)
     return replace(runs[0], verdict=verdict, reason=reason, cases=cases)
 
 
 def _case(runs: Sequence[CaseResult]) -> CaseResult:
-    worst = min(runs, key=lambda case: WORST.index(case.verdict))
+    worst = min(runs, key=lambda case: ORDER.index(case.verdict))
     times = Counter(case.verdict for case in runs)
     if len(times) == 1:
         return worst

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -97,6 +98,20 @@ class Gate(msgspec.Struct):
     inconclusive: list[str] = []
     known: dict[str, str] = {}
     """Rows that fail and that a baseline excuses from breaking the gate, each with the day on which that ends."""
+
+
+def stronger(level: LevelName, than: LevelName) -> bool:
+    """Whether a level is as strong as another."""
+    order = get_args(LevelName)
+    return order.index(level) <= order.index(than)
+
+
+def gate_of(rows: Sequence[RowResult], level: LevelName) -> Gate:
+    """Whether the rows of a level, and of stronger ones, let the target pass."""
+    gated = [row for row in rows if stronger(row.level, level)]
+    failed = [row.id for row in gated if row.verdict == "fail"]
+    inconclusive = [row.id for row in gated if row.verdict == "inconclusive"]
+    return Gate(not failed and not inconclusive, level, failed, inconclusive)
 
 
 class Latency(msgspec.Struct):

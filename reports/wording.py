@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from .masking import masked
-from .results import Gate, Results, RowResult, VerdictName
+from .results import Gate, Results, RowResult, VerdictName, stronger
 
 SYMBOLS: dict[VerdictName, str] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "not_applicable": "○"}
 WORDS: dict[VerdictName, str] = {
@@ -165,9 +165,3 @@ def _known(gate: Gate, one: str = "fails", several: str = "fail") -> str:
 def breaks(results: Results, row: RowResult) -> bool:
     """Whether the gate does not hold because of this row; a baseline may excuse one of the level it asks for."""
     return row.id in results.gate.failed or row.id in results.gate.inconclusive
-
-
-def stronger(level: str, than: str) -> bool:
-    """Whether a level is as strong as another."""
-    order = ("must", "should", "may")
-    return order.index(level) <= order.index(than)

@@ -11,10 +11,10 @@ import click
 from msgspec.structs import replace
 
 from ...reports import changes, write
-from ...reports.results import Results, RowResult, TargetResult
+from ...reports.results import Results, RowResult, TargetResult, gate_of
 from ...version import __version__
 from .. import checks, finding
-from ..account import case_result, gate_of, row_result
+from ..account import case_result, row_result
 from ..contract import written
 from ..exits import exit_of
 from ..history import History
@@ -92,7 +92,7 @@ def _results(found: list[tuple[Path, History]], level: Level, folder: Path) -> R
         round(sum(history.heading.seconds for _, history in found), 3),
         TargetResult(first.target, None, written(first.contract)),
         "claimed",
-        gate_of(made, level),
+        gate_of(made, level.value),
         made,
         families={row.family: row.family_title for row in rows.values()},
         checks={name: checks.requirement(check) for name, check in checks.load().items()},

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import click
-import msgspec
 
+from ...reports.baseline import quoted
 from ..exits import Exit
 
 KINDS = {
@@ -18,10 +18,16 @@ path = ["."]                          # where it is imported from, relative to t
 # interpreter = ".venv/bin/python"    # default: the one running brownout; needs nothing of ours installed
 """,
     "http": """\
-[call.http]                           # a service that speaks OpenAI's chat completions; `brownout schema target` has
+[call.http]
 url = {url}
-# dialect = "openai"                  # the keys for a shape of your own: body, answer, chunk, done, error
+dialect = "openai"                    # what callers speak: "openai" or "anthropic"
 model = "gpt-4o-mini"
+# A service with a shape of its own has these instead of dialect and model; selectors are paths into its JSON:
+# body = '{{"question": {{prompt}}, "stream": {{stream}}}}'
+# answer = "$.answer"
+# chunk = "$.delta"                   # of an event of a stream; done is the data of its last one
+# done = "[DONE]"
+# error = "$.detail"
 # headers = {{ Authorization = "Bearer caller-{{user}}" }}
 """,
     "command": """\
@@ -68,11 +74,9 @@ deadline = "60s"                      # every caller has an answer or an error b
 
 [contract.retry]
 max_attempts = 4                      # wire attempts of one call at one provider, the first included
-# max_total = "60s"
 
 [contract.stream]                     # take it out if the target does not stream
 # idle_timeout = "30s"                # a stalled stream is told of by then
-# first_token = "20s"
 # tools = true
 
 # [contract.breaker]
@@ -90,11 +94,9 @@ max_attempts = 4                      # wire attempts of one call at one provide
 # return_within = "2m"
 # midstream = "error"                 # or "continue", "restart"
 # static = true
-# cached = true
 
 # [contract.context]
 # preflight = true                    # nothing over the model's window is sent
-# truncate = true
 
 # [contract.pii]
 # types = ["email", "phone", "card"]
@@ -107,7 +109,6 @@ max_attempts = 4                      # wire attempts of one call at one provide
 # period = "day"                      # or "month", "run"
 # per_user = 0.10
 # durable = true
-# alerts = [0.5, 0.8, 1.0]
 
 # [contract.quota]
 # rpm = 500
@@ -121,10 +122,6 @@ max_attempts = 4                      # wire attempts of one call at one provide
 # [contract.cache]
 # ttl = "1h"
 # single_flight = true
-
-# [contract.observe]
-# file = "{{workdir}}/calls.jsonl"
-# fields = {{ user = "$.user_id", cost = "$.cost_usd" }}
 
 # How it is run, where the command line and BROWNOUT_* variables do not say otherwise.
 # [run]
@@ -157,13 +154,8 @@ def init(path: Path, name: str | None, kind: str | None, force: bool) -> None:
 def text(name: str, kind: str) -> str:
     """The file for a kind of target."""
     call = KINDS[kind].format(
-        callable=_toml("my_package.llm:complete"),
-        url=_toml("http://127.0.0.1:{port}/v1/chat/completions"),
+        callable=quoted("my_package.llm:complete"),
+        url=quoted("http://127.0.0.1:{port}/v1/chat/completions"),
         command='["node", "integration.mjs"]',
     )
-    return TEMPLATE.format(name=_toml(name), call=call, started=STARTED if kind == "http" else "")
-
-
-def _toml(value: str) -> str:
-    """A TOML string; JSON's escapes are TOML's, but for DEL."""
-    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
+    return TEMPLATE.format(name=quoted(name), call=call, started=STARTED if kind == "http" else "")

@@ -22,7 +22,7 @@ from ..clock.warp import LEAST_RATE, MOST_RATE
 from ..engine import Engine, Plan
 from ..exits import Exit, exit_of
 from ..scenario import Level, Scenario
-from ..selection import ALWAYS, meant, needless, select
+from ..selection import ALWAYS, meant, select, unclaimable
 from ..target_file import Run, TargetFile, Version
 from ..warping import why_real
 from . import excuses, output
@@ -117,7 +117,7 @@ def read(found: finding.Found, scenarios: tuple[str, ...]) -> tuple[TargetFile, 
     """The target's file, and every row there is for it."""
     file = found.read()
     rows = finding.catalogue(*(Path(path) for path in scenarios or file.run.scenarios))
-    if wrong := needless(rows):
+    if wrong := unclaimable(rows):
         raise BrokenFile("scenarios", [(None, text, "") for text in wrong])
     return file, rows
 

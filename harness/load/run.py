@@ -15,10 +15,10 @@ from ...fakes.clock import RealClock
 from ...fakes.faults import Door, name_of
 from ...fakes.journal import fingerprint
 from ...fakes.weather import Weather
-from ...reports.results import Results, TargetResult
+from ...reports.results import Results, TargetResult, gate_of
 from ...version import __version__
 from .. import checks
-from ..account import environment, gate_of
+from ..account import environment
 from ..clock import Metronome
 from ..conduct import Conduct
 from ..contract import written
@@ -130,7 +130,7 @@ class LoadRun:
             round(heading.seconds, 3),
             TargetResult(plan.file.name, version if isinstance(version, str) else None, written(plan.file.contract)),
             plan.profile.name,
-            gate_of(found, plan.fail_on),
+            gate_of(found, plan.fail_on.value),
             found,
             {**environment(), "clock": "real time"},
             plan.repeat,
@@ -179,7 +179,7 @@ class LoadRun:
                 await swarm.start()
                 others = [
                     asyncio.ensure_future(self._weather(rig, desk)),
-                    asyncio.ensure_future(self._sweep(rig, ledger)),
+                    asyncio.ensure_future(self._sweep(ledger)),
                 ]
                 await swarm.wait()
             except asyncio.CancelledError:
@@ -218,7 +218,7 @@ class LoadRun:
         )
         await first.change(Weather(rules, self._plan.seed, self._clock.nanoseconds() / 1e9))
 
-    async def _sweep(self, rig: Rig, ledger: Ledger) -> None:
+    async def _sweep(self, ledger: Ledger) -> None:
         """Write down what has ended, again and again."""
         began = self._clock.nanoseconds()
         while True:

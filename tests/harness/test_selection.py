@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from brownout.harness.scenario import MAY, MUST, SHOULD, Case, Level, Scenario
-from brownout.harness.selection import NothingSelected, needless, select
+from brownout.harness.selection import NothingSelected, select, unclaimable
 
 
 async def nothing() -> None:
@@ -85,7 +85,7 @@ class TestSelect:
         assert said in str(nothing_selected.value)
 
 
-class TestNeedless:
+class TestUnclaimable:
     def test_a_claim_that_nobody_can_make_is_told(self) -> None:
         """
         A row, or a case of one, that needs a misspelt claim would never be judged, and is told.
@@ -95,7 +95,7 @@ class TestNeedless:
             "a.c": Scenario("a.c", MUST, nothing, cases={"x": Case(1, needs="fallback.chian")}),
         }
 
-        assert [] == needless(ROWS)
+        assert [] == unclaimable(ROWS)
         assert ['a.b needs "steam"', 'a.c needs "fallback.chian"'] == [
-            text.partition(",")[0] for text in needless(wrong)
+            text.partition(",")[0] for text in unclaimable(wrong)
         ]
