@@ -41,6 +41,17 @@ def sample(schema: Any, words: str = "") -> Any:
     return _Sampler(schema, words).any(schema, "$", 0)
 
 
+def wrong_in(schema: Any) -> str:
+    """What is wrong with a schema; that none could be made to fit it is no fault of the request."""
+    try:
+        sample(schema)
+    except Unsatisfiable:
+        return ""
+    except BadSchema as error:
+        return str(error)
+    return ""
+
+
 class _Sampler:
     def __init__(self, root: Any, words: str) -> None:
         self._root = root

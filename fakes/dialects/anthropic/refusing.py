@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...ask import Trouble
 from ..refusing import Refused
-from ..sample import BadSchema, Unsatisfiable, sample
+from ..sample import wrong_in
 from .reading import NEWEST, VERSIONS, version_of
 from .validation import COUNT_TOKENS, MESSAGES, check, of_type, one_of, refuse, required
 
@@ -150,7 +150,7 @@ def _check_tools(body: dict[str, Any]) -> None:
             raise refuse("Tool names must be unique.", "tools")
         names.add(tool["name"])
         required(f"{at}.input_schema", tool["input_schema"], "type")
-        if (wrong := _wrong_schema(tool["input_schema"])) or tool["input_schema"]["type"] != "object":
+        if (wrong := wrong_in(tool["input_schema"])) or tool["input_schema"]["type"] != "object":
             raise refuse(f"JSON schema is invalid. {wrong or 'type must be object'}", f"{at}.custom.input_schema")
     choice = body.get("tool_choice")
     if choice is None:
@@ -184,7 +184,7 @@ def _check_format(given: dict[str, Any]) -> None:
     one_of(f"{at}.type", given.get("type"), "json_schema")
     required(at, given, "schema")
     of_type(f"{at}.schema", given["schema"], dict)
-    if wrong := _wrong_schema(given["schema"]):
+    if wrong := wrong_in(given["schema"]):
         raise refuse(f"Invalid schema: {wrong}", f"{at}.schema")
 
 
@@ -200,14 +200,3 @@ def check_newest(body: dict[str, Any]) -> None:
                 raise refuse("`document` blocks are not permitted in assistant messages", here)
             if turn["role"] == "user" and block["type"] == "text" and block.get("citations"):
                 raise refuse("`citations` are not permitted on user text blocks", here)
-
-
-def _wrong_schema(schema: Any) -> str:
-    """What is wrong with a schema; that none could be made to fit it is no fault of the request."""
-    try:
-        sample(schema)
-    except Unsatisfiable:
-        return ""
-    except BadSchema as error:
-        return str(error)
-    return ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...ask import Trouble
 from ..refusing import Refused
-from ..sample import BadSchema, Unsatisfiable, sample
+from ..sample import wrong_in
 from .converse import schema_of
 from .reading import get
 
@@ -189,7 +189,7 @@ def _check_tools(body: dict[str, Any]) -> None:
         if name in names:
             raise refuse(f"The tool name {name} at {at}.toolSpec is used more than once.")
         names.add(name)
-        if wrong := _wrong(schema):
+        if wrong := wrong_in(schema):
             raise refuse(f"The value at {at}.toolSpec.inputSchema.json is invalid: {wrong}")
     choice = body["toolConfig"].get("toolChoice")
     if choice is None:
@@ -206,16 +206,5 @@ def _check_schema(schema: Any) -> None:
         value = json.loads(schema)
     except ValueError:
         raise refuse(f"The value at {at} is no valid JSON.") from None
-    if not isinstance(value, dict) or (wrong := _wrong(value)):
+    if not isinstance(value, dict) or (wrong := wrong_in(value)):
         raise refuse(f"The value at {at} is no valid JSON schema: {wrong if isinstance(value, dict) else 'no object'}")
-
-
-def _wrong(schema: Any) -> str:
-    """What is wrong with a schema; that none could be made to fit it is no fault of the request."""
-    try:
-        sample(schema)
-    except Unsatisfiable:
-        return ""
-    except BadSchema as error:
-        return str(error)
-    return ""

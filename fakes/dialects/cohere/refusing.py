@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...ask import Trouble
 from ..refusing import Refused
-from ..sample import BadSchema, Unsatisfiable, sample
+from ..sample import wrong_in
 
 if TYPE_CHECKING:
     from ...ask import Ask
@@ -157,9 +157,5 @@ def schema_of(given: dict[str, Any]) -> Any:
 
 def _check_schema(at: str, schema: Any) -> None:
     of_type(at, schema, dict)
-    try:
-        sample(schema)
-    except Unsatisfiable:
-        return
-    except BadSchema as error:
-        raise refuse(f"{at} is no valid JSON schema: {error}") from None
+    if wrong := wrong_in(schema):
+        raise refuse(f"{at} is no valid JSON schema: {wrong}")

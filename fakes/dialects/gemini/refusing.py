@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...ask import Trouble
 from ..refusing import Refused
-from ..sample import BadSchema, Unsatisfiable, sample
+from ..sample import wrong_in
 from .reading import ENUM, functions_of, get, known, objects, parameters_of
 
 if TYPE_CHECKING:
@@ -115,9 +115,5 @@ def _config(config: Any) -> None:
 
 
 def _schema(schema: Any, at: str) -> None:
-    try:
-        sample(schema)
-    except Unsatisfiable:
-        return
-    except BadSchema as error:
-        raise refuse(f"* GenerateContentRequest.{at}: {error}\n", at) from None
+    if wrong := wrong_in(schema):
+        raise refuse(f"* GenerateContentRequest.{at}: {wrong}\n", at)

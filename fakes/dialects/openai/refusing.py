@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...ask import Trouble
 from ..refusing import Refused
-from ..sample import BadSchema, Unsatisfiable, sample
+from ..sample import BadSchema, Unsatisfiable, sample, wrong_in
 from . import validation
 from .reading import glance, parameters_of, tool_name
 from .validation import check, missing, not_empty, of_type, one_of, refuse
@@ -95,14 +95,6 @@ def _check_chat(ask: Ask) -> None:
         _check_format("response_format", body["response_format"], ask)
 
 
-def _sampled(schema: Any) -> Any:
-    """An instance, to find out whether this is a schema at all; that none could be made is no fault of the request."""
-    try:
-        return sample(schema)
-    except Unsatisfiable:
-        return {}
-
-
 def _check_content(at: str, message: dict[str, Any]) -> None:
     content = message.get("content")
     if content is None and message["role"] != "assistant":
@@ -158,9 +150,13 @@ def _check_parameters(at: str, tool: dict[str, Any]) -> None:
     if tool_name(tool) is None:
         raise missing(f"{at}.name")
     try:
-        reason = "" if isinstance(_sampled(parameters_of(tool)), dict) else 'schema must be of type "object"'
+        instance = sample(parameters_of(tool))
+    except Unsatisfiable:  # that none could be made to fit it is no fault of the request
+        return
     except BadSchema as error:
         reason = str(error)
+    else:
+        reason = "" if isinstance(instance, dict) else 'schema must be of type "object"'
     if reason:
         raise refuse(
             f"Invalid schema for function '{tool_name(tool)}': {reason}.",
@@ -190,11 +186,9 @@ def _check_format(param: str, given: Any, ask: Ask) -> None:
         if name not in described:
             raise missing(f"{param}.{name}")
         of_type(f"{param}.{name}", described[name], kinds)
-    try:
-        _sampled(described["schema"])
-    except BadSchema as error:
-        message = f"Invalid schema for response_format '{described['name']}': {error}."
-        raise refuse(message, param.partition(".json_schema")[0]) from None
+    if wrong := wrong_in(described["schema"]):
+        message = f"Invalid schema for response_format '{described['name']}': {wrong}."
+        raise refuse(message, param.partition(".json_schema")[0])
 
 
 def _check_responses(ask: Ask) -> None:
