@@ -9,22 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..protocol import CallEvent, CallRequest, Done, Error, Usage, whole
-from .replies import (
-    Reading,
-    Refusal,
-    Whole,
-    as_text,
-    chunk,
-    count,
-    dictionary,
-    kind_of,
-    message_of,
-    parsed,
-    raw,
-    text_or_none,
-)
-from .sse import EventReader, ServerSentEvent
+from ..protocol import CallEvent, CallRequest, Done, Usage
+from .replies import Reading, Refusal, Stream, Whole, as_text, count, dictionary, parsed, raw, text_or_none
+from .sse import ServerSentEvent
 
 HEADERS = {"anthropic-version": "2023-06-01"}
 MAX_TOKENS = 1024
@@ -83,33 +70,8 @@ class Plain(Whole):
         return done
 
 
-class Streamed:
+class Streamed(Stream):
     """An answer in server-sent events."""
-
-    def __init__(self, call: str) -> None:
-        self._call = call
-        self._events = EventReader()
-        self._done = Done(call)
-        self._tool_calls: dict[int, dict[str, Any]] = {}
-        self._chunks = 0
-        self._half = ""
-
-    def feed(self, data: bytes) -> list[CallEvent]:
-        """What has come, to the stream's end."""
-        found: list[CallEvent] = []
-        for event in self._events.feed(data):
-            found += self._event(event)
-            if found and isinstance(found[-1], Done | Error):
-                break
-        return found
-
-    def end(self) -> CallEvent:
-        """The body has ended, with or without the stream's own end."""
-        for event in self._events.end():
-            for found in self._event(event):
-                if isinstance(found, Done | Error):
-                    return found
-        return self._finished()
 
     def _event(self, event: ServerSentEvent) -> list[CallEvent]:
         if event.name in {"ping", "message"}:  # `message` is what an event without a name is called
@@ -117,10 +79,9 @@ class Streamed:
         body = parsed(event.data)
         if event.name == "error":
             told = body.get("error") if isinstance(body, dict) else None
-            kind, message = kind_of(told, "provider"), message_of(told, event.data)
-            return [Error(self._call, kind, message, partial=self._chunks > 0)]
+            return [self._failed(told, event)]
         if not isinstance(body, dict):
-            return [Error(self._call, "garbled", "an event of the stream is no JSON object", partial=self._chunks > 0)]
+            return [self._garbled()]
         match body.get("type"):
             case "message_start":
                 account(self._done, dictionary(body.get("message")))
@@ -142,15 +103,7 @@ class Streamed:
             self._tool_calls[index]["function"]["arguments"] += piece
         if delta.get("type") != "text_delta" or delta.get("text") is None:
             return []
-        text = self._half + as_text(delta["text"])
-        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        found = chunk(self._call, whole(text.removesuffix(self._half)))
-        self._chunks += len(found)
-        return found
-
-    def _finished(self) -> Done:
-        self._done.tool_calls = [self._tool_calls[index] for index in sorted(self._tool_calls)] or None
-        return self._done
+        return self._said(as_text(delta["text"]))
 
 
 def account(done: Done, body: dict[str, Any]) -> None:

@@ -9,22 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..protocol import CallEvent, CallRequest, Done, Error, Usage, whole
-from .replies import (
-    Reading,
-    Refusal,
-    Whole,
-    as_text,
-    chunk,
-    count,
-    dictionary,
-    kind_of,
-    message_of,
-    parsed,
-    raw,
-    text_or_none,
-)
-from .sse import EventReader, ServerSentEvent
+from ..protocol import CallEvent, CallRequest, Done, Usage
+from .replies import Reading, Refusal, Stream, Whole, as_text, count, dictionary, parsed, raw, text_or_none
+from .sse import ServerSentEvent
 
 HEADERS: dict[str, str] = {}
 """What callers send besides what the target file gives."""
@@ -77,45 +64,22 @@ class Plain(Whole):
         return done
 
 
-class Streamed:
+class Streamed(Stream):
     """An answer in server-sent events."""
 
     def __init__(self, call: str) -> None:
-        self._call = call
-        self._events = EventReader()
-        self._done = Done(call)
+        super().__init__(call)
         self._refusal = ""
-        self._tool_calls: dict[int, dict[str, Any]] = {}
-        self._chunks = 0
-        self._half = ""
-
-    def feed(self, data: bytes) -> list[CallEvent]:
-        """What has come, to the stream's end."""
-        found: list[CallEvent] = []
-        for event in self._events.feed(data):
-            found += self._event(event)
-            if found and isinstance(found[-1], Done | Error):
-                break
-        return found
-
-    def end(self) -> CallEvent:
-        """The body has ended, with or without the stream's own end."""
-        for event in self._events.end():
-            for found in self._event(event):
-                if isinstance(found, Done | Error):
-                    return found
-        return self._finished()
 
     def _event(self, event: ServerSentEvent) -> list[CallEvent]:
         if event.data.startswith("[DONE]"):
             return [self._finished()]
         body = parsed(event.data)
         if not isinstance(body, dict):
-            return [Error(self._call, "garbled", "an event of the stream is no JSON object", partial=self._chunks > 0)]
+            return [self._garbled()]
         told = body.get("error") or (body if event.name == "error" else None)
         if told:
-            kind, message = kind_of(told, "provider"), message_of(told, event.data)
-            return [Error(self._call, kind, message, partial=self._chunks > 0)]
+            return [self._failed(told, event)]
         account(self._done, body)
         choices = body.get("choices")
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
@@ -133,11 +97,7 @@ class Streamed:
         content = delta.get("content")
         if content is None:
             return []
-        text = self._half + as_text(content)
-        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        found = chunk(self._call, whole(text.removesuffix(self._half)))
-        self._chunks += len(found)
-        return found
+        return self._said(as_text(content))
 
     def _tool_call(self, part: dict[str, Any]) -> None:
         index = part.get("index")
@@ -154,8 +114,7 @@ class Streamed:
     def _finished(self) -> Done:
         if self._refusal and not self._chunks:
             self._done.text, self._done.finish = self._refusal, "refusal"
-        self._done.tool_calls = [self._tool_calls[index] for index in sorted(self._tool_calls)] or None
-        return self._done
+        return super()._finished()
 
 
 def account(done: Done, body: dict[str, Any]) -> None:

@@ -12,9 +12,11 @@ The rules, by which nothing that a target does is made better or worse than it i
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
-from ..protocol import CallEvent, ChunkEvent, Done, Error
+from ..protocol import CallEvent, ChunkEvent, Done, Error, whole
+from .sse import EventReader, ServerSentEvent
 
 RAW_CHARACTERS = 64 * 1024
 """So much of a body that cannot be read is handed over."""
@@ -94,6 +96,59 @@ class Refusal(Whole):
         return Error(self._call, kind_of(told, kind), message_of(told, self.text))
 
 
+class Stream(ABC):
+    """An answer in server-sent events; a dialect says what each of them means."""
+
+    def __init__(self, call: str) -> None:
+        self._call = call
+        self._events = EventReader()
+        self._done = Done(call)
+        self._tool_calls: dict[int, dict[str, Any]] = {}
+        self._chunks = 0
+        self._half = ""
+        """The first half of a character that a piece of text ended in."""
+
+    def feed(self, data: bytes) -> list[CallEvent]:
+        """What has come, to the stream's end."""
+        found: list[CallEvent] = []
+        for event in self._events.feed(data):
+            found += self._event(event)
+            if found and isinstance(found[-1], Done | Error):
+                break
+        return found
+
+    def end(self) -> CallEvent:
+        """The body has ended, with or without the stream's own end."""
+        for event in self._events.end():
+            for found in self._event(event):
+                if isinstance(found, Done | Error):
+                    return found
+        return self._finished()
+
+    @abstractmethod
+    def _event(self, event: ServerSentEvent) -> list[CallEvent]:
+        """What one event means."""
+
+    def _said(self, text: str) -> list[CallEvent]:
+        text = self._half + text
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        found = chunk(self._call, whole(text.removesuffix(self._half)))
+        self._chunks += len(found)
+        return found
+
+    def _failed(self, told: Any, event: ServerSentEvent) -> Error:
+        message = message_of(told, event.data)
+        return Error(self._call, kind_of(told, "provider"), message, partial=self._chunks > 0)
+
+    def _garbled(self) -> Error:
+        message = "an event of the stream is no JSON object"
+        return Error(self._call, "garbled", message, partial=self._chunks > 0)
+
+    def _finished(self) -> Done:
+        self._done.tool_calls = [self._tool_calls[index] for index in sorted(self._tool_calls)] or None
+        return self._done
+
+
 def parsed(text: str) -> Any:
     """The JSON that a text is; None where it is none."""
     try:
@@ -112,13 +167,13 @@ def kind_of(told: Any, otherwise: str) -> str:
     return otherwise
 
 
-def message_of(told: Any, whole: str) -> str:
+def message_of(told: Any, body: str) -> str:
     """What the caller is told: the message alone where the envelope holds nothing else, or all of it."""
     if isinstance(told, str):
         return told
     if isinstance(told, dict) and isinstance(told.get("message"), str) and told.keys() <= ENVELOPE:
         return str(told["message"])
-    return whole[:RAW_CHARACTERS]
+    return body[:RAW_CHARACTERS]
 
 
 def raw(call: str, text: str) -> Done:
