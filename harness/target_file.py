@@ -74,6 +74,8 @@ class HttpCall(Table, frozen=True):
     """Where an event of a stream has its piece of text."""
     done: str | None = None
     """The data of the event that ends a stream."""
+    finish: str | None = None
+    """Where the reply, or an event of a stream, says why the answer ended: `$.finish_reason`."""
     error: str | None = None
     degraded: str | None = None
     model_used: str | None = None

@@ -68,7 +68,9 @@ def judge(history: History) -> Judgement:
     registry = checks.load()
     violations: list[Violation] = []
     counts: list[Count] = []
-    doubts = [] if history.expectations else ["the scenario expected nothing"]
+    crashed = [event.details.get("error", "") for event in history.events if event.what == "scenario_crashed"]
+    doubts = [f"the scenario itself failed: {_told(error)}" for error in crashed]
+    doubts += [] if history.expectations or crashed else ["the scenario expected nothing"]
     for expectation in history.expectations:
         try:
             found, counted = _apply(registry, expectation, history)
@@ -77,7 +79,7 @@ def judge(history: History) -> Judgement:
         except NothingToJudge as nothing:
             doubts.append(f"{expectation.check}: {nothing}")
         except Exception:  # a check that crashes must not take the run with it
-            doubts.append(f"{expectation.check} crashed:\n{traceback.format_exc()}")
+            doubts.append(f"{expectation.check} crashed: {_told(traceback.format_exc())}")
     doubts += _doubts(history)
     sure = [v for v in violations if v.margin is None or v.margin > history.heading.noise]
     if sure:
@@ -138,8 +140,9 @@ def _doubts(history: History) -> list[str]:
         doors = any(event.details.get("doors") for event in history.events)
         if not doors and not any(exchange.faults for exchange in history.exchanges):
             return ["no fault ever fired: the target made no exchange that the weather was for"]
-    return [
-        f"the scenario itself failed: {event.details.get('error', '')}"
-        for event in history.events
-        if event.what == "scenario_crashed"
-    ]
+    return []
+
+
+def _told(trace: str) -> str:
+    """A traceback with what went wrong on its first line."""
+    return f"{trace.strip().rpartition(chr(10))[2]}\n{trace}"

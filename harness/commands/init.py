@@ -27,6 +27,7 @@ model = "gpt-4o-mini"
 # answer = "$.answer"
 # chunk = "$.delta"                   # of an event of a stream; done is the data of its last one
 # done = "[DONE]"
+# finish = "$.finish_reason"
 # error = "$.detail"
 # headers = {{ Authorization = "Bearer caller-{{user}}" }}
 """,

@@ -63,7 +63,7 @@ class Selectors:
         self.done = call.done
         self._of = {
             name: selector(text)
-            for name in ("answer", "chunk", "error", "degraded", "model_used")
+            for name in ("answer", "chunk", "finish", "error", "degraded", "model_used")
             if (text := getattr(call, name)) is not None
         }
         self._ends = selector(call.done) if call.done is not None and call.done.startswith("$") else None
@@ -90,6 +90,8 @@ class Selectors:
             done.degraded = bool(degraded)
         if (model := self.find("model_used", body)) is not None:
             done.model = as_text(model)
+        if (finish := self.find("finish", body)) is not None:
+            done.finish = as_text(finish)
 
     def error(self, call: str, body: Any, *, partial: bool) -> Error | None:
         """The error that stands there."""
@@ -197,7 +199,7 @@ class Pieces:
         found: list[CallEvent] = chunk(self._call, whole(text))
         self._chunks += len(found)
         if ended:
-            self._done.finish = "stop"
+            self._done.finish = self._done.finish or "stop"
             found.append(self._done)
         return found
 

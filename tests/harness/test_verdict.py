@@ -115,9 +115,10 @@ class TestJudge:
         What a scenario expected before it failed is not enough.
         """
         seen = expecting("keeps")
-        seen.events = [Incident(0, "scenario_crashed", {"error": "boom"})]
+        seen.events = [Incident(0, "scenario_crashed", {"error": "Traceback:\n  line 1\nValueError: boom\n"})]
 
         assert "inconclusive" == judge(seen).verdict
+        assert "the scenario itself failed: ValueError: boom" == judge(seen).reason
 
     def test_a_scenario_may_say_that_it_does_not_apply(self) -> None:
         """

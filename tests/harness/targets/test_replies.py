@@ -194,6 +194,26 @@ class TestCutter:
         assert [len(line) for line, _ in cutter.feed(long + b"\n" + long[1:] + b"\n")] == [2 * LINE_BYTES, LINE_BYTES]
 
 
+class TestFinish:
+    def test_a_shape_may_say_why_an_answer_ended(self) -> None:
+        """
+        Whole or streamed, the reason that the reply gives is the caller's; the end of a stream without one is ordinary.
+        """
+        shape = Selectors(HttpCall("http://x", body="{}", answer="$.a", chunk="$.c", done="[DONE]", finish="$.why"))
+        streamed = [b'data: {"c": "half"}\n\n', b'data: {"c": "", "why": "length"}\n\n', b"data: [DONE]\n\n"]
+        asked = CallRequest("c1", [], stream=True, user=None)
+
+        (plain,) = read(
+            shape.read(msgspec.structs.replace(asked, stream=False), 200, ""), [b'{"a": "half", "why": "length"}']
+        )
+        *_, cut_short = read(shape.read(asked, 200, "text/event-stream"), streamed)
+        *_, usual = read(shape.read(asked, 200, "text/event-stream"), [streamed[0], streamed[2]])
+
+        assert ["length", "length", "stop"] == [
+            found.finish for found in (plain, cut_short, usual) if isinstance(found, Done)
+        ]
+
+
 class TestSelectors:
     @pytest.mark.parametrize(
         ("text", "found"),
