@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -46,3 +48,18 @@ def test_the_weather_can_be_read(tmp_path: Path) -> None:
     path.write_text(BLOCKS[-1], "utf-8")
 
     assert 2 == len(weather_file.read(path).rules)
+
+
+@pytest.mark.slow
+def test_the_fake_of_the_example_is_a_fixture(tmp_path: Path) -> None:
+    """
+    The first test of the example passes as it stands there.
+    """
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "test_example.py").write_text(example, "utf-8")
+    (tmp_path / "brownout.toml").write_text(BLOCKS[0] + BLOCKS[2], "utf-8")
+    words = (sys.executable, "-m", "pytest", "-q", "-k", "limit", "test_example.py")
+
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603  # our own command
+
+    assert "1 passed" in done.stdout, done.stdout
