@@ -2,8 +2,8 @@
 
 `sdk` lets the official client's own models validate a value (they are never made to, in the client: it constructs them
 unseen), with nothing converted and nothing left over. `published` holds a value against OpenAI's published description
-of its API; it lies outside the repository, in `shared/data` beside it or above it, and tests that want it are skipped
-where it is not there.
+of its API (github.com/openai/openai-openapi); it lies outside the repository, where `BROWNOUT_OPENAPI` says or in
+`shared/data` beside it or above it, and tests that want it are skipped where it is not there.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def _description() -> dict[str, Any]:
     places = [os.environ.get("BROWNOUT_OPENAPI", ""), *(str(above / FILE) for above in Path(__file__).parents)]
     found = next((place for place in places if place and Path(place).is_file()), None)
     if found is None:
-        pytest.skip(f"OpenAI's published description is not here: no {FILE} beside or above the repository")
+        pytest.skip(
+            f"OpenAI's published description is not here: BROWNOUT_OPENAPI names no file, and there is no {FILE}"
+        )
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     schemas = yaml.load(Path(found).read_text("utf-8"), loader)["components"]["schemas"]
     for name in NULL_WHERE_OPTIONAL:
