@@ -153,10 +153,10 @@ class Rig:
 
     def forget_keys(self, call: Call) -> None:
         """A target may tell its callers a key, and in pieces too: what is kept of it is the fingerprint."""
+        said, text = "".join(chunk.text for chunk in call.chunks), call.text
         for name in ("text", "message", "finish", "model", "provider", "tool_calls"):
             setattr(call, name, self.without_keys(getattr(call, name)))
-        said = "".join(chunk.text for chunk in call.chunks)
-        if (masked := self.mask.deep(said)) != said:
+        if (masked := call.text if said == text else self.mask.deep(said)) != said:
             chunks = [Chunk(chunk.at, self.mask.deep(chunk.text)) for chunk in call.chunks]
             cut = masked != "".join(chunk.text for chunk in chunks)
             call.chunks = [Chunk(chunks[0].at, masked)] if cut else chunks
