@@ -46,7 +46,6 @@ _UNDER_LOAD = {
 _OF_ROW = {
     **_UNDER_LOAD,
     "control.answers": "broken",
-    "degrade.clean-error": "leak",
     "timeout.cancel-propagates": "money",
 }
 _OF_FAMILY = {
@@ -58,7 +57,7 @@ _OF_FAMILY = {
     "spend": "money",
 }
 _OF_OUTCOME = {"truncated": "wrong", "empty": "wrong", "garbled": "wrong", "hung": "hang"}
-_OF_CHECK = {"ended": "hang", "answered": "refused"}
+_OF_CHECK = {"gives_nothing_away": "leak", "ended": "hang", "answered": "refused"}
 _ABOUT_LOAD = frozenset({"retry", "quota", "breaker"})
 
 

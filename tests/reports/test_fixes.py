@@ -54,11 +54,20 @@ def test_what_hurts_people_most_stands_first() -> None:
         row("retry.recovers", "clean_error", check="answered"),
         row("timeout.slow-drip", "hung"),
         row("stream.cut-fin", "truncated"),
-        row("degrade.clean-error", "dirty_error"),
+        row("degrade.clean-error", "dirty_error", check="gives_nothing_away"),
         row("control.answers", "clean_error"),
     ]
 
     assert [r.id for r in reversed(rows)] == order(*rows)
+
+
+def test_an_error_that_is_an_empty_answer_lets_nothing_out() -> None:
+    """
+    A row about what errors give away is a leak where one gave something away, and not where there was none.
+    """
+    (fix,) = fixes(run(row("degrade.clean-error", "empty", check="no_garbage")))
+
+    assert "wrong" == fix.consequence
 
 
 def test_an_outcome_counts_only_where_a_call_is_the_proof() -> None:
