@@ -40,7 +40,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types of the installed wheel, strictly."""
     built = wheel(session)
-    session.install(f"{built}[demo,load,respx,tls,test]", "mypy", "types-jsonschema", "-c", CONSTRAINTS)
+    session.install(f"{built}[test]", "mypy", "types-jsonschema", "-c", CONSTRAINTS)
     session.chdir(session.create_tmp())
     session.run("mypy", "--strict", "-p", "brownout")
 
