@@ -146,8 +146,10 @@ bool listens(const sigset_t *blocked)
 static void tell_of_none(void)
 {
     struct slot *slot = atomic_load_explicit(&current_slot, memory_order_acquire);
-    if (slot && (atomic_load_explicit(&slot->seen, memory_order_relaxed) & HAS_TIMERS))
+    if (slot && (atomic_load_explicit(&slot->seen, memory_order_relaxed) & HAS_TIMERS)) {
         mark(HAS_UNTOLD_TIMERS);
+        atomic_fetch_and_explicit(&slot->seen, ~(uint32_t)HAS_TIMERS, memory_order_relaxed);
+    }
 }
 
 bool keeps_listening(const struct sigaction *instead)

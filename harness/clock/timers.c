@@ -183,11 +183,12 @@ void adopt_timers(void)
     struct itimerspec wall;
     if (real_get(&alarm_clock, &wall) == 0 && nanoseconds(&wall.it_value) > 0) {
         sigset_t before = hold();
-        mark(HAS_TIMERS);
-        if (listens(&before))
+        if (listens(&before)) {
+            mark(HAS_TIMERS);
             move(place_of(&alarm_clock, true), block);
-        else
+        } else {
             mark(HAS_UNTOLD_TIMERS);
+        }
         let_go(&before);
     }
 }
@@ -218,8 +219,9 @@ int set_timer(const struct timer *wanted, struct block *block, bool absolute, in
         return -1;
     before = hold();
     timer = place_of(wanted, true);
-    mark(HAS_TIMERS);
     heard = timer && listens(&before);
+    if (heard)
+        mark(HAS_TIMERS);
     if (!timer)
         timer = &spare; /* one of too many: it fires by the line of this moment */
     sequence = atomic_load(&block->sequence);

@@ -163,13 +163,35 @@ WARPED unsigned sleep(unsigned seconds)
     return (unsigned)rest.tv_sec + (rest.tv_nsec >= SECOND / 2);
 }
 
+/* Waiting without an end. The kernel ends these with EINTR for our own handler, too, which is sent to a process whose timers
+ * it keeps: then the wait goes on. Signals are blocked from the look at what was handled until the kernel waits again. */
+#define WITHOUT_END(mask, call)                                                                                        \
+    ({                                                                                                                 \
+        unsigned signals = signals_handled, changes = changes_handled;                                                 \
+        const sigset_t *blocked = (mask);                                                                              \
+        sigset_t every, before;                                                                                        \
+        int result = (call);                                                                                           \
+        while (result < 0 && errno == EINTR && signals_handled == signals && changes_handled != changes) {             \
+            sigfillset(&every);                                                                                        \
+            pthread_sigmask(SIG_SETMASK, &every, &before);                                                             \
+            blocked = (mask) ? (mask) : &before;                                                                       \
+            changes = changes_handled;                                                                                 \
+            if (signals_handled == signals)                                                                            \
+                result = (call);                                                                                       \
+            pthread_sigmask(SIG_SETMASK, &before, NULL);                                                               \
+        }                                                                                                              \
+        result;                                                                                                        \
+    })
+
 /* Waiting for files. A slice that ends with nothing ready has cleared the results, as the end of the wait must. */
 
 WARPED int ppoll(struct pollfd *files, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
     struct block *block = attached();
     int ready_files;
-    if (!block || !timeout || !valid(timeout) || nanoseconds(timeout) <= 0)
+    if (!timeout)
+        return WITHOUT_END(mask, real.ppoll(files, count, NULL, blocked));
+    if (!block || !valid(timeout) || nanoseconds(timeout) <= 0)
         return real.ppoll(files, count, timeout, mask);
     WAIT wait = WAIT_FOR(block, nanoseconds(timeout));
     wait.mask = mask;
@@ -240,7 +262,9 @@ WARPED int pselect(int count, fd_set *restrict reads, fd_set *restrict writes, f
                    const struct timespec *restrict timeout, const sigset_t *restrict mask)
 {
     struct block *block = attached();
-    if (!block || !timeout || !valid(timeout) || nanoseconds(timeout) <= 0 || count < 0 || count > SELECT_MOST)
+    if (!timeout)
+        return WITHOUT_END(mask, real.pselect(count, reads, writes, excepts, NULL, blocked));
+    if (!block || !valid(timeout) || nanoseconds(timeout) <= 0 || count < 0 || count > SELECT_MOST)
         return real.pselect(count, reads, writes, excepts, timeout, mask);
     WAIT wait = WAIT_FOR(block, nanoseconds(timeout));
     return select_until(&wait, count, (fd_set *[3]){reads, writes, excepts}, mask);
@@ -252,7 +276,9 @@ WARPED int select(int count, fd_set *restrict reads, fd_set *restrict writes, fd
     struct block *block = attached();
     int64_t ns, rest;
     int ready_files;
-    if (!block || !timeout || timeout->tv_sec < 0 || timeout->tv_usec < 0 || count < 0 || count > SELECT_MOST)
+    if (!timeout)
+        return pselect(count, reads, writes, excepts, NULL, NULL);
+    if (!block || timeout->tv_sec < 0 || timeout->tv_usec < 0 || count < 0 || count > SELECT_MOST)
         return real.select(count, reads, writes, excepts, timeout);
     ns = added(nanoseconds(&(struct timespec){.tv_sec = timeout->tv_sec}), added(timeout->tv_usec, 0) * 1000);
     if (ns <= 0)
@@ -299,7 +325,9 @@ static int epoll_for(int epoll, struct epoll_event *events, int most, int64_t ns
 WARPED int epoll_pwait(int epoll, struct epoll_event *events, int most, int ms, const sigset_t *mask)
 {
     struct block *block = attached();
-    if (!block || ms <= 0)
+    if (ms < 0)
+        return WITHOUT_END(mask, real.epoll_pwait(epoll, events, most, ms, blocked));
+    if (!block || ms == 0)
         return real.epoll_pwait(epoll, events, most, ms, mask);
     return epoll_for(epoll, events, most, (int64_t)ms * 1000000, mask, block);
 }
@@ -317,17 +345,45 @@ WARPED int epoll_pwait2(int epoll, struct epoll_event *events, int most, const s
         errno = ENOSYS;
         return -1;
     }
-    if (!block || !timeout || !valid(timeout) || nanoseconds(timeout) <= 0)
+    if (!timeout)
+        return WITHOUT_END(mask, real.epoll_pwait2(epoll, events, most, NULL, blocked));
+    if (!block || !valid(timeout) || nanoseconds(timeout) <= 0)
         return real.epoll_pwait2(epoll, events, most, timeout, mask);
     return epoll_for(epoll, events, most, nanoseconds(timeout), mask, block);
 }
 
-/* Waiting for signals: one that comes between two slices stays pending. */
+/* Waiting for signals. Waiting for no file is what the kernel does in these two. */
+
+WARPED int sigsuspend(const sigset_t *mask)
+{
+    return ppoll(NULL, 0, NULL, mask);
+}
+
+WARPED int pause(void)
+{
+    return ppoll(NULL, 0, NULL, NULL);
+}
+
+/* One that comes between two slices stays pending. */
+WARPED int sigwaitinfo(const sigset_t *restrict signals, siginfo_t *restrict came)
+{
+    unsigned handled = signals_handled, changes;
+    int number;
+    ready();
+    do {
+        changes = changes_handled;
+        number = real.sigtimedwait(signals, came, NULL);
+    } while (number < 0 && errno == EINTR && signals_handled == handled && changes_handled != changes);
+    return number;
+}
+
 WARPED int sigtimedwait(const sigset_t *restrict signals, siginfo_t *restrict came, const struct timespec *restrict timeout)
 {
     struct block *block = attached();
     int number, error;
-    if (!block || !timeout || !valid(timeout) || nanoseconds(timeout) <= 0)
+    if (!timeout)
+        return sigwaitinfo(signals, came);
+    if (!block || !valid(timeout) || nanoseconds(timeout) <= 0)
         return real.sigtimedwait(signals, came, timeout);
     WAIT wait = WAIT_FOR(block, nanoseconds(timeout));
     wait.mask = sigismember(signals, SIGURG) ? signals : NULL; /* it would be taken for the program's */

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -39,6 +41,22 @@ print("ready", flush=True)
 for thread in threads: thread.join()
 print(len(came), *took)
 """
+
+# Has the kernel keep a timer for it, and takes the signal that changes are told by; says which signals have come.
+TIMED = """
+import signal, sys
+came = []
+def take(): signal.signal(signal.SIGURG, lambda number, _: came.append(number))
+if sys.argv[1] == "handled": take()
+if sys.argv[1] == "waited-for": signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+signal.setitimer(signal.ITIMER_REAL, 86400)
+if sys.argv[1] == "later": take()
+print("ready", flush=True)
+if sys.argv[1] == "waited-for": came.append(int(signal.sigwait(signal.valid_signals())))
+else: input()
+print(*came)
+"""
+ENDLESS = ["poll", "ppoll", "select", "pselect", "epoll_wait", "epoll_pwait2", "sigsuspend", "sigwaitinfo", "pause"]
 
 
 def switches(pid: int) -> int:
@@ -106,6 +124,47 @@ def test_the_program_has_its_signal_for_itself(how: str, clock: WarpClock, start
     assert came == "0"
     assert len(took) == 4
     assert all(3600 <= float(seconds) < 3610 for seconds in took)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["handled", "later", "waited-for"])
+def test_so_it_has_with_a_timer_of_the_kernels(how: str, clock: WarpClock, start: Starter) -> None:
+    """A program whose timers the kernel keeps, and that handles the signal or waits for it, is sent none of ours."""
+    program = start(sys.executable, "-c", TIMED, how)
+    assert program.line() == "ready"
+    for rate in (50, 20, 5):
+        clock.rate = rate
+        time.sleep(0.01)
+    os.kill(program.pid, signal.SIGWINCH)
+    program.tell("")
+
+    assert program.end() == [str(int(signal.SIGWINCH)) if how == "waited-for" else ""]
+
+
+@pytest.fixture(scope="session")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The C program that waits without an end."""
+    if COMPILER is None:
+        pytest.skip("the program that waits without an end is compiled here, and there is no C compiler")
+    program = tmp_path_factory.mktemp("programs") / "endless"
+    subprocess.run([COMPILER, "-O1", PROGRAMS / "endless.c", "-o", program], check=True)
+    return program
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_wait_without_an_end_is_interrupted_by_signals_alone(
+    kind: str, clock: WarpClock, start: Starter, endless: Path
+) -> None:
+    """A program that has a timer moved does not see it while it waits without an end; its own signal ends that."""
+    program = start(endless, kind)
+    assert program.line() == "waits"
+    for rate in (50, 20, 5):
+        clock.rate = rate
+        time.sleep(0.01)
+    os.kill(program.pid, signal.SIGUSR1)
+
+    assert program.end() == ["0 SIGUSR1"]
 
 
 @pytest.mark.slow
