@@ -19,9 +19,9 @@
 #include <sys/types.h>
 #include <time.h>
 
-#define BLOCK_BYTES (8 * 4096)
+#define BLOCK_BYTES (9 * 4096)
 #define BLOCK_MAGIC 0x626f636bu
-#define BLOCK_VERSION 5u
+#define BLOCK_VERSION 6u
 #define BLOCK_CLOCKS 12 /* CLOCK_REALTIME 0 ... CLOCK_TAI 11 */
 #define BLOCK_SLOTS 480
 #define BLOCK_PLACES 1024
@@ -41,6 +41,7 @@ enum { SEEN_READ = 1, SEEN_WAIT = 2, HAS_TIMERS = 4, HAS_UNTOLD_TIMERS = 8 };
 struct slot {
     _Atomic int32_t pid; /* 0 is free */
     _Atomic uint32_t seen;
+    _Atomic uint64_t image; /* of the program that attached; another may have taken its place, by exec */
 };
 
 /* A wait that is under way. A thread that claims a place is awake, so whoever finds everybody asleep finds it whole. */
@@ -76,6 +77,7 @@ struct block {
     _Atomic uint32_t attaches;    /* process images that ever attached; never goes down */
     int64_t offset[BLOCK_CLOCKS]; /* how far each clock is ahead of CLOCK_MONOTONIC; constant */
     struct segment segments[2];
+    _Atomic int64_t leapt_at, leapt_from; /* the wall time of the last leap, and the target time before all of its second */
     struct slot slots[BLOCK_SLOTS];
     _Atomic uint32_t unplaced;    /* waits that found no place */
     struct place places[BLOCK_PLACES];

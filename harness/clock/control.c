@@ -97,6 +97,11 @@ WARPED void brownout_clock_change(struct block *block, int64_t rate, int64_t lea
     atomic_store_explicit(&next->target, added(target_at(&old, wall), leap), memory_order_release);
     atomic_store_explicit(&next->rate, (uint64_t)rate, memory_order_release);
     atomic_store_explicit(&block->sequence, sequence + 2, memory_order_release);
+    if (leap > 0) {
+        if (wall - block->leapt_at > SECOND)
+            block->leapt_from = target_at(&old, wall);
+        block->leapt_at = wall;
+    }
     for (int i = 0; i < BLOCK_SLOTS; i++) {
         int32_t pid = atomic_load(&block->slots[i].pid);
         if (pid > 0 && (atomic_load(&block->slots[i].seen) & HAS_TIMERS))
@@ -149,9 +154,12 @@ static int64_t due(const struct kept_timer *timer, int64_t fired)
  * places. */
 WARPED int64_t brownout_clock_next(const struct block *block)
 {
-    /* Who should have woken a second ago and has not, does not wait any more: it was killed and nobody has buried it,
-     * a handler has jumped out of its wait, or its time is over and it waits for a lock. */
-    int64_t at = now(block).target - FIRED_WITHIN, first = INT64_MAX, stale = at - SECOND;
+    /* Who should have woken a second of wall time ago and has not, does not wait any more: it was killed and nobody has
+     * buried it, a handler has jumped out of its wait, or its time is over and it waits for a lock. */
+    struct instant line = now(block);
+    int64_t at = line.target - FIRED_WITHIN, first = INT64_MAX, stale = at - SECOND;
+    if (line.wall - block->leapt_at < SECOND && block->leapt_from < stale)
+        stale = block->leapt_from;
     if (atomic_load(&block->unplaced) > 0)
         return -1;
     for (int i = 0; i < BLOCK_SLOTS; i++)
@@ -187,12 +195,39 @@ ssize_t contents(const char *path, char *text, size_t room)
     return size < 0 ? -1 : (ssize_t)had;
 }
 
+/* Which program a process runs: the kernel lays each one out elsewhere. A fork runs its parent's. */
+uint64_t image_of(const char *auxiliary)
+{
+    char text[1024];
+    uint64_t image = 0;
+    ssize_t size = contents(auxiliary, text, sizeof text);
+    for (ssize_t at = 0; at < size; at++)
+        image = (image ^ (unsigned char)text[at]) * UINT64_C(0x100000001b3) + 1;
+    return image;
+}
+
 /* The processes that one look has come by: each is looked at once, however many ways lead to it. */
 struct look {
     const struct block *block;
+    int32_t keeper;
     int32_t pids[BLOCK_SLOTS];
     int count;
 };
+
+/* Whether what a process waits for is known. It is not of one that is just being started, cannot be warped, or has become
+ * a program that cannot. */
+static bool tells(const struct look *look, int32_t pid)
+{
+    char path[32];
+    if (pid == look->keeper)
+        return true;
+    for (const struct slot *slot = look->block->slots; slot < look->block->slots + BLOCK_SLOTS; slot++)
+        if (atomic_load_explicit(&slot->pid, memory_order_relaxed) == pid) {
+            snprintf(path, sizeof path, "/proc/%d/auxv", pid);
+            return atomic_load_explicit(&slot->image, memory_order_acquire) == image_of(path);
+        }
+    return false;
+}
 
 static int64_t runs_of(struct look *look, int32_t pid);
 
@@ -221,20 +256,23 @@ static int64_t runs_of_thread(struct look *look, int32_t pid, const char *thread
     char path[64], text[4096], *place;
     const char *state;
     int64_t runs = 0;
+    ssize_t size;
     snprintf(path, sizeof path, "/proc/%d/task/%.20s/status", pid, thread);
-    contents(path, text, sizeof text);
+    if (contents(path, text, sizeof text) < 0)
+        return errno == ENOENT || errno == ESRCH ? 0 : -1;
     state = strstr(text, "\nState:\t");
-    if (!state || strchr("ZX", state[8]))
+    if (state && strchr("ZX", state[8]))
         return 0;
-    if (state[8] != 'S')
+    if (!state || state[8] != 'S' || !strstr(state, "\nvoluntary_ctxt_switches:\t"))
         return -1;
     for (const char *count = text; (count = strstr(count, "voluntary_ctxt_switches:\t")); count += 25)
         runs += strtoll(count + 25, NULL, 10); /* found in "nonvoluntary_...", too */
     runs -= looks_of(look->block, (int32_t)strtol(thread, NULL, 10));
     runs = number_of(strtoull(thread, NULL, 10), (uint64_t)runs);
     snprintf(path, sizeof path, "/proc/%d/task/%.20s/children", pid, thread);
-    if (contents(path, text, sizeof text) == sizeof text - 1)
-        return -1; /* more children than can be looked at */
+    size = contents(path, text, sizeof text);
+    if (size < 0 || size == sizeof text - 1)
+        return -1; /* a kernel that does not say, or more children than can be looked at */
     for (int32_t child = (int32_t)strtol(text, &place, 10); runs >= 0 && child > 0; child = (int32_t)strtol(place, &place, 10)) {
         int64_t its = runs_of(look, child);
         runs = its < 0 ? -1 : runs + its;
@@ -255,21 +293,23 @@ static int64_t runs_of(struct look *look, int32_t pid)
         look->pids[look->count++] = pid;
     snprintf(path, sizeof path, "/proc/%d/task", pid);
     threads = opendir(path);
+    if (!threads && errno != ENOENT)
+        return -1;
     while (threads && runs >= 0 && (thread = readdir(threads))) {
         int64_t its = thread->d_name[0] == '.' ? 0 : runs_of_thread(look, pid, thread->d_name);
         runs = its < 0 ? -1 : runs + its;
     }
     if (threads)
         closedir(threads);
-    return runs; /* of one that has ended none */
+    return runs > 0 && !tells(look, pid) ? -1 : runs; /* of one that has ended none */
 }
 
-/* How often the processes that are attached have run so far, and those that they have started and that may not be attached
- * yet; -1 while one of them is not at rest, and where none is left: then somebody is about to hear of that. So it is while
- * their keeper is not at rest, or another below it. Only ever compared with what it was. */
+/* How often the processes that are attached have run so far; -1 while one of them is not at rest, or has started one that
+ * is not attached, and where none is left: then somebody is about to hear of that. So it is while their keeper is not at
+ * rest, or another below it. Only ever compared with what it was. */
 WARPED int64_t brownout_clock_runs(const struct block *block, int32_t keeper)
 {
-    struct look look = {.block = block};
+    struct look look = {.block = block, .keeper = keeper};
     int64_t runs = 0, kept;
     for (int i = 0; i < BLOCK_SLOTS; i++) {
         int32_t pid = atomic_load(&block->slots[i].pid);

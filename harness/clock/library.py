@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 PATH = Path(__file__).with_name("libwarp.so")
-VERSION = 5
+VERSION = 6
 SLOTS = 480
 SEEN_READ, SEEN_WAIT = 1, 2
 RATE_ONE = 1 << 32

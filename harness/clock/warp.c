@@ -138,18 +138,22 @@ int64_t wall_clock(void)
     return nanoseconds(&t);
 }
 
-/* A free slot of the block, or one whose process has died. */
+/* A free slot of the block, or one whose process has died; the slot of the program that this one replaced is free. */
 static struct slot *take_slot(struct block *block)
 {
     int32_t self = getpid();
+    for (struct slot *slot = block->slots; slot < block->slots + BLOCK_SLOTS; slot++)
+        if (atomic_load_explicit(&slot->pid, memory_order_relaxed) == self)
+            atomic_store_explicit(&slot->pid, 0, memory_order_relaxed);
     for (int i = 0; i < BLOCK_SLOTS; i++) {
         struct slot *slot = &block->slots[i];
         int32_t owner = atomic_load_explicit(&slot->pid, memory_order_relaxed);
         int kept = errno;
-        bool free = owner == 0 || owner == self || (kill(owner, 0) < 0 && errno == ESRCH);
+        bool free = owner == 0 || (kill(owner, 0) < 0 && errno == ESRCH);
         errno = kept;
         if (free && atomic_compare_exchange_strong(&slot->pid, &owner, self)) {
             atomic_store_explicit(&slot->seen, 0, memory_order_relaxed);
+            atomic_store_explicit(&slot->image, image_of("/proc/self/auxv"), memory_order_release);
             return slot;
         }
     }

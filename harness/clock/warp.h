@@ -211,6 +211,7 @@ static inline int64_t left(const struct wait *wait)
 }
 
 ssize_t contents(const char *path, char *text, size_t room) HIDDEN; /* of a file in /proc */
+uint64_t image_of(const char *auxiliary) HIDDEN; /* of the process whose auxiliary vector this file has; 0 for none */
 struct block *map_block(int fd) HIDDEN; /* null when it is not one */
 
 /* The waits of this process that ended without anybody noticing: by exec, or those of another of the same number. */

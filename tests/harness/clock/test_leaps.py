@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from brownout.fakes.clock import RealClock
 from brownout.harness.clock import WarpClock, leaping, rests
 from brownout.harness.clock.alarms import NEVER
 
+from .conftest import COMPILER
 from .test_waits import TIMERS
 
 PATIENCE = 60.0
@@ -140,6 +142,39 @@ for left in (signal.SIG_IGN, signal.SIG_DFL):
     signal.signal(signal.SIGURG, left)
     signal.pause()
 print(time.monotonic() - began)
+"""
+DEAF = """
+import signal, time
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+began = time.monotonic()
+print("asleep", flush=True)
+time.sleep(5)
+print(time.monotonic() - began)
+"""
+HELPED = """
+import subprocess, sys
+for _ in range(3):
+    subprocess.run(sys.argv[1:], check=True, timeout=100, stdout=subprocess.PIPE)
+print("helped")
+"""
+HELPER = "#include <time.h>\nint main(void) { return nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL); }\n"
+# Has had a timer of which it told nobody, and becomes another program, which joins where its first process was.
+HAS_HAD_A_TIMER = """
+import contextlib, os, signal, sys, time
+first = os.getpid()
+begun, begin = os.pipe()
+if os.fork():
+    os.read(begun, 1)
+    os._exit(0)
+os.write(begin, b"!")
+with contextlib.suppress(ProcessLookupError):
+    while True:
+        os.kill(first, 0)
+        time.sleep(0.001)
+signal.signal(signal.SIGURG, lambda *_: None)
+for seconds in (1000, 0):
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+os.execv(sys.executable, [sys.executable, "-c", "input()"])
 """
 BECOMES = """
 import os, sys, threading, time
@@ -301,6 +336,39 @@ class TestNothingLeaps:
         """
         assert "ended\n" == await said(clock, sys.executable, "-c", STARTS)
 
+    @pytest.mark.parametrize("shell", [False, True], ids=["started", "become"])
+    async def test_over_a_program_that_cannot_be_warped(self, shell: bool, clock: WarpClock, tmp_path: Path) -> None:
+        """
+        While a target waits for a program that sleeps in real time, its own time does not leap to where it gives up;
+        also where that program has taken the place of one that could be warped.
+        """
+        source, helper = tmp_path / "helper.c", tmp_path / "helper"
+        source.write_text(HELPER)
+        compile_it = [COMPILER or "cc", "-static", source, "-o", helper]
+        if COMPILER is None or subprocess.run(compile_it, check=False, capture_output=True).returncode:  # noqa: ASYNC221
+            pytest.skip("a statically linked program is compiled here, and there is no compiler that does it")
+        words = ["sh", "-c", f"exec {helper}"] if shell else [str(helper)]
+
+        assert "helped\n" == await said(clock, sys.executable, "-c", HELPED, *words)
+
+    async def test_over_a_leap_that_has_not_been_heard_of(self, clock: WarpClock) -> None:
+        """
+        Who sleeps with all signals blocked notices a leap a little later, and time does not leap on until then.
+        """
+        program = await started(clock, sys.executable, "-c", DEAF)
+        assert program.stdout
+        await program.stdout.readline()
+        await RealClock().sleep(0.05)
+        clock.leaps = True
+        waiting = asyncio.ensure_future(clock.sleep(1000))
+        async with leaping(clock), asyncio.timeout(PATIENCE):
+            clock.leap(10)
+            slept = float(await program.stdout.readline())
+        waiting.cancel()
+        await program.communicate()
+
+        assert 10 <= slept < 100
+
     @pytest.mark.parametrize("ends", [False, True], ids=["it-may-not", "it-has-died"])
     async def test_where_there_is_nothing_to_wait_for(self, ends: bool, clock: WarpClock) -> None:
         """
@@ -364,6 +432,17 @@ class TestRests:
 
         running.kill()
         await running.communicate()
+
+    async def test_one_that_has_become_a_program_without_timers(self, clock: WarpClock) -> None:
+        """
+        What a program did not tell of its timers is forgotten with it, wherever the next one joins.
+        """
+        program = await started(clock, sys.executable, "-c", HAS_HAD_A_TIMER)
+        await until(lambda: clock.attaches == 3)  # the program, its child, and what that has become
+
+        assert await rests(clock, 5.0)
+
+        await program.communicate(b"\n")
 
     async def test_one_that_has_become_another_program(self, clock: WarpClock) -> None:
         """
