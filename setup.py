@@ -25,6 +25,7 @@ PARTS = (
     "sockets",
     "timer_calls",
     "timers",
+    "untold",
     "waits",
     "warp",
 )

@@ -20,8 +20,9 @@ and every wait they make, by a control block that they share with the harness. T
 A worker that imports a Python target once and forks for each scenario is started with `preloading(base)`, which warps
 nothing, and its child joins the scenario's clock with `attach(clock.path)` from `attach.py`.
 
-Left alone: CPU clocks, file times, waits without an end, ppoll and pselect6 through `syscall()`, io_uring, whose
-timeouts pass in wall time, and who calls the kernel without the C library.
+Left alone: CPU clocks, file times, waits without an end, ppoll and pselect6 through `syscall()`, semtimedop, io_uring,
+whose timeouts pass in wall time, and who calls the kernel without the C library. While a thread is seen in such a wait
+nothing leaps.
 """
 
 from .leaps import leaping, rests

@@ -241,19 +241,19 @@ static int64_t number_of(uint64_t thread, uint64_t count)
     return (int64_t)((mixed ^ mixed >> 31) >> 24) + 1;
 }
 
-/* How often a thread that waits has only looked at the block; that is no reason to take it for awake. */
-static uint32_t looks_of(const struct block *block, int32_t tid)
+static const struct place *place_of(const struct block *block, int32_t tid)
 {
     for (const struct place *place = block->places; place < block->places + BLOCK_PLACES; place++)
         if (atomic_load_explicit(&place->tid, memory_order_relaxed) == tid)
-            return atomic_load_explicit(&place->looks, memory_order_relaxed);
-    return 0;
+            return place;
+    return NULL;
 }
 
 /* How often a thread and the processes that it has started have run so far; -1 while one of them runs, or wants to. */
 static int64_t runs_of_thread(struct look *look, int32_t pid, const char *thread)
 {
-    char path[64], text[4096], *place;
+    char path[64], text[4096], *next;
+    const struct place *place = place_of(look->block, (int32_t)strtol(thread, NULL, 10));
     const char *state;
     int64_t runs = 0;
     ssize_t size;
@@ -267,13 +267,16 @@ static int64_t runs_of_thread(struct look *look, int32_t pid, const char *thread
         return -1;
     for (const char *count = text; (count = strstr(count, "voluntary_ctxt_switches:\t")); count += 25)
         runs += strtoll(count + 25, NULL, 10); /* found in "nonvoluntary_...", too */
-    runs -= looks_of(look->block, (int32_t)strtol(thread, NULL, 10));
+    if (place) /* how often it has only looked at the block is no reason to take it for awake */
+        runs -= atomic_load_explicit(&place->looks, memory_order_relaxed);
+    else if (waits_with_an_end(pid, thread))
+        return -1;
     runs = number_of(strtoull(thread, NULL, 10), (uint64_t)runs);
     snprintf(path, sizeof path, "/proc/%d/task/%.20s/children", pid, thread);
     size = contents(path, text, sizeof text);
     if (size < 0 || size == sizeof text - 1)
         return -1; /* a kernel that does not say, or more children than can be looked at */
-    for (int32_t child = (int32_t)strtol(text, &place, 10); runs >= 0 && child > 0; child = (int32_t)strtol(place, &place, 10)) {
+    for (int32_t child = (int32_t)strtol(text, &next, 10); runs >= 0 && child > 0; child = (int32_t)strtol(next, &next, 10)) {
         int64_t its = runs_of(look, child);
         runs = its < 0 ? -1 : runs + its;
     }

@@ -8,7 +8,8 @@ block. So time leaps to the first of these moments.
 Everybody is at rest when, in this order,
 
 1. all threads of the target's processes sleep, and there are any: one that has died is still to be heard of. And all of
-   them have told what they wait for: one that is not on the clock, if only for a moment, waits for nobody knows what,
+   them have told what they wait for: of one that is not on the clock, if only for a moment, nobody knows it, nor of a
+   thread that the kernel says to wait with an end and that has told of none,
 2. nothing is under way between two sockets: a busy kernel leaves packets for later. What is held back is let go by a
    timer of the kernel's, so that it is looked for first: later it may have come, and nobody has read it yet,
 3. the loop has gone round so often that whatever the target had sent by then has been read, and what follows from it

@@ -211,6 +211,7 @@ static inline int64_t left(const struct wait *wait)
 }
 
 ssize_t contents(const char *path, char *text, size_t room) HIDDEN; /* of a file in /proc */
+bool waits_with_an_end(int32_t pid, const char *thread) HIDDEN; /* as far as the kernel says (untold.c) */
 uint64_t image_of(const char *auxiliary) HIDDEN; /* of the process whose auxiliary vector this file has; 0 for none */
 struct block *map_block(int fd) HIDDEN; /* null when it is not one */
 

@@ -16,7 +16,7 @@ from brownout.fakes.clock import RealClock
 from brownout.harness.clock import WarpClock, leaping, rests
 from brownout.harness.clock.alarms import NEVER
 
-from .conftest import COMPILER
+from .conftest import COMPILER, PROGRAMS
 from .test_waits import TIMERS
 
 PATIENCE = 60.0
@@ -350,6 +350,19 @@ class TestNothingLeaps:
         words = ["sh", "-c", f"exec {helper}"] if shell else [str(helper)]
 
         assert "helped\n" == await said(clock, sys.executable, "-c", HELPED, *words)
+
+    @pytest.mark.parametrize("kind", ["ppoll", "pselect6", "semtimedop"])
+    async def test_over_a_wait_that_nobody_tells_of(self, kind: str, clock: WarpClock, tmp_path: Path) -> None:
+        """
+        A thread that waits for a while past the library is not overtaken by another's hundred seconds.
+        """
+        program = tmp_path / "untold"
+        if COMPILER is None:
+            pytest.skip("the program that waits past the library is compiled here, and there is no C compiler")
+        compile_it = [COMPILER, "-O1", "-pthread", PROGRAMS / "untold.c", "-o", program]
+        subprocess.run(compile_it, check=True)  # noqa: ASYNC221
+
+        assert "done\n" == await said(clock, str(program), kind)
 
     async def test_over_a_leap_that_has_not_been_heard_of(self, clock: WarpClock) -> None:
         """
