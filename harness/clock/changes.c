@@ -44,14 +44,17 @@ void withdraw_timer(struct kept_timer *told)
 static SHARED_TLS struct place *volatile listening_at; /* of this thread; null while it is deaf */
 static SHARED_TLS struct timespec *volatile until;     /* what to cut short, if anything */
 
-void change_heard(int number)
+/* Timers are moved by the thread to which the kernel gives what is sent to the process. That is the first one, which is
+ * likely to be meant by their signals, too: while it waits here for another thread that moves them, it takes none. */
+void change_heard(int number, siginfo_t *from, void *context)
 {
     int kept = errno;
-    (void)number;
+    (void)number, (void)context;
     changes_handled++;
     if (until)
         *until = (struct timespec){0};
-    move_timers();
+    if (from && from->si_code != SI_TKILL)
+        move_timers();
     errno = kept;
 }
 
@@ -60,16 +63,16 @@ bool being_told(int number)
     struct place *place = listening_at;
     if (number != SIGURG || !place || atomic_load(&place->hearing) < BEING_TOLD)
         return false;
-    change_heard(number);
+    change_heard(number, NULL, NULL);
     return true;
 }
 
 static int listen_for_changes(void)
 {
-    struct sigaction old, ours = {.sa_handler = change_heard, .sa_flags = SA_RESTART | SA_ONSTACK};
+    struct sigaction old, ours = {.sa_sigaction = change_heard, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
     int answer = NEVER;
-    if (real.sigaction(SIGURG, NULL, &old) == 0 && !(old.sa_flags & SA_SIGINFO) &&
-        (old.sa_handler == SIG_DFL || old.sa_handler == SIG_IGN || old.sa_handler == change_heard) &&
+    if (real.sigaction(SIGURG, NULL, &old) == 0 &&
+        (old.sa_handler == SIG_DFL || old.sa_handler == SIG_IGN || old.sa_sigaction == change_heard) &&
         real.sigaction(SIGURG, &ours, NULL) == 0)
         answer = LISTENING;
     atomic_store(&listening, answer);

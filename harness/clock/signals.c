@@ -76,7 +76,7 @@ WARPED int sigaction(int number, const struct sigaction *restrict action, struct
         before.sa_handler = plain;
     else if (before.sa_sigaction == count_full)
         before.sa_sigaction = full;
-    else if (before.sa_handler == change_heard)
+    else if (before.sa_sigaction == change_heard)
         before = (struct sigaction){.sa_handler = SIG_DFL};
     if (old)
         *old = before;

@@ -108,18 +108,28 @@ static struct itimerspec in_wall_time(const struct itimerspec *target, const str
     };
 }
 
+/* Wall time after which a timer that is due fires: when this thread, which is likely the one that its signal is meant for,
+ * takes signals again. The kernel gives it to another one otherwise, and Python's main thread, say, sleeps on. Until then
+ * it is told of as one that is waited for, or the signal that tells of the next leap is in its way. */
+#define TAKEN_WITHIN (SECOND / 1000)
+
 static void move(struct timer *timer, struct block *block)
 {
     struct itimerspec wall, target;
     uint32_t sequence = atomic_load(&block->sequence); /* before the line: one that is newer is told of again */
     struct instant at = now(block);
+    int64_t soon = (int64_t)(((__int128)TAKEN_WITHIN * (__int128)at.rate) >> 32);
     if (real_get(timer, &wall) < 0) { /* its file was closed */
         drop(timer);
         return;
     }
+    if (nanoseconds(&wall.it_value) == 0) /* the kernel sets a repeating one again when its signal is taken */
+        wall.it_value = wall.it_interval;
     timer->running = nanoseconds(&wall.it_value) > 0;
     target = in_target_time(timer, &wall, &at);
     timer->line = at;
+    if (timer->kind != FILE_TIMER && nanoseconds(&target.it_value) < soon)
+        target.it_value = as_timespec(soon);
     if (timer->running) {
         wall = in_wall_time(&target, &at);
         real_set(timer, &wall);

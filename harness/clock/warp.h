@@ -231,7 +231,7 @@ void withdraw_timer(struct kept_timer *told) HIDDEN;
 /* Hearing of changes (changes.c). */
 bool listens(const sigset_t *blocked) HIDDEN; /* whether this process does; one of its threads blocks these signals */
 bool keeps_listening(const struct sigaction *instead) HIDDEN; /* though the program wants this for the signal we hear by */
-void change_heard(int number) HIDDEN;                         /* the handler */
+void change_heard(int number, siginfo_t *from, void *context) HIDDEN; /* the handler */
 bool being_told(int number) HIDDEN; /* whether this signal is for us, though the program has a handler for it */
 
 #endif

@@ -105,6 +105,18 @@ signal.setitimer(signal.ITIMER_REAL, 100, 10)
 time.sleep(200.5)
 print(*ticks)
 """
+# Another thread wakes while the first one waits for an alarm.
+ALARMED_BESIDE = """
+import signal, threading, time
+def tick():
+    while True: time.sleep(7)
+signal.signal(signal.SIGALRM, lambda *_: None)
+threading.Thread(target=tick, daemon=True).start()
+began = time.monotonic()
+signal.alarm(1000)
+signal.pause()
+print(time.monotonic() - began)
+"""
 BECOMES_ALARMED = """
 import os, signal, sys, time
 signal.alarm(1000)
@@ -293,6 +305,12 @@ class TestWaits:
 
         assert 11 == len(ticks)
         assert all(due <= tick < due + 1 for due, tick in zip(range(100, 201, 10), ticks, strict=True))
+
+    async def test_for_an_alarm_are_though_another_thread_wakes_earlier(self, clock: WarpClock) -> None:
+        """
+        Who waits for an alarm waits until it comes, however often time leaps to what another thread waits for.
+        """
+        assert 1000 <= float(await said(clock, sys.executable, "-c", ALARMED_BESIDE)) < 1050
 
     async def test_by_an_alarm_of_an_earlier_program_are(self, clock: WarpClock) -> None:
         """
