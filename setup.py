@@ -21,6 +21,7 @@ PARTS = (
     "flights",
     "locks",
     "lookups",
+    "peers",
     "signals",
     "sockets",
     "timer_calls",

@@ -106,6 +106,7 @@ class Engine:
         self._hurrying = asyncio.Semaphore(plan.warped_jobs or WARPED_JOBS)
         self._highest = plan.rate
         """The highest rate of target time; None where it leaps."""
+        self._why_no_leaps = ""
         self._why_real = "as asked for" if plan.clock == "real" else why_real(plan.file)
         self._targets = Targets(plan.file, self._clock, warped=self._warped)
         self._finished: list[Finished] = []
@@ -155,8 +156,9 @@ class Engine:
                 if why := await why_not_running(rig):
                     self._give_up_target_time(why)
                 assert isinstance(rig.clock, WarpClock)
+                self._see_strangers(rig)
                 if self._highest is None and not await rests(rig.clock, RESTS_WITHIN):
-                    self._highest = HIGHEST
+                    self._give_up_leaps("the target never rests")
         except OutOfReach as out:
             self._give_up_target_time(str(out))
 
@@ -165,11 +167,20 @@ class Engine:
         if self._plan.clock == "warp":
             raise NoTargetTime(self._why_real)
 
+    def _see_strangers(self, rig: Rig) -> None:
+        if self._highest is None and isinstance(rig.clock, WarpClock) and (who := rig.clock.stranger) is not None:
+            self._give_up_leaps(f"the target talks to {who}, where time does not leap")
+
+    def _give_up_leaps(self, why: str) -> None:
+        self._highest, self._why_no_leaps = HIGHEST, f", without leaps: {why}"
+
     @property
     def clock(self) -> str:
         """Which time the target lives in, in words."""
         if self._warped:
-            how = "with leaps" if self._highest is None else f"up to {self._highest:g} times as fast"
+            how = (
+                "with leaps" if self._highest is None else f"up to {self._highest:g} times as fast{self._why_no_leaps}"
+            )
             return f"target time, {how}"
         return "real time" if self._plan.clock == "real" else f"real time: {self._why_real}"
 
@@ -229,9 +240,9 @@ class Engine:
             return self._note(Finished(scenario, missing))
         if streamed in broken:
             return self._note(Finished(scenario, CaseResult(case, "inconclusive", broken[streamed])))
-        begin = Pace(self._plan.rate) if self._plan.rate else first_pace(scenario.seconds, self._highest)
-        ladder = Ladder(scenario, case, begin if self._warped else REAL)
         async with self._place:
+            begin = Pace(self._plan.rate) if self._plan.rate else first_pace(scenario.seconds, self._highest)
+            ladder = Ladder(scenario, case, begin if self._warped else REAL)
             await self._step(ladder)
             while ladder.pace is not None and ladder.pace.leaps:  # it keeps its place: the longest began first
                 await self._step(ladder)
@@ -257,7 +268,8 @@ class Engine:
         ladder.finished = await self._guarded(ladder.scenario, ladder.case, ladder.pace or REAL)
         ladder.trials.append([one.trial for one in ladder.finished if one.trial is not None])
         rows = [list(row) for row in zip(*ladder.trials, strict=False)]  # a crashed one has none, and stands
-        lower = [found for row in rows if (found := next_pace(row, self._highest)) is not None]
+        highest = None if ladder.pace is not None and ladder.pace.leaps else self._highest
+        lower = [found for row in rows if (found := next_pace(row, highest)) is not None]
         ladder.pace = min(lower, key=lambda one: (one.leaps, one.rate)) if lower and self._warped else None
 
     async def _guarded(self, scenario: Scenario, case: str, pace: Pace) -> list[Finished]:
@@ -272,6 +284,7 @@ class Engine:
             async with self._rig(pace) as rig:
                 finished = await self._on(slip, rig)
                 await rig.look()  # children that started late, too
+                self._see_strangers(rig)
                 seen = len(rig.events)
             self._conduct.saw(_name(scenario, case), rig.events)
             append(self._plan.report_dir / finished[0].result.history, rig.ending(seen))

@@ -21,11 +21,12 @@
 
 #define BLOCK_BYTES (9 * 4096)
 #define BLOCK_MAGIC 0x626f636bu
-#define BLOCK_VERSION 6u
+#define BLOCK_VERSION 7u
 #define BLOCK_CLOCKS 12 /* CLOCK_REALTIME 0 ... CLOCK_TAI 11 */
 #define BLOCK_SLOTS 480
 #define BLOCK_PLACES 1024
 #define BLOCK_TIMERS 128
+#define BLOCK_PEERS 32
 #define SECOND INT64_C(1000000000)
 #define RATE_ONE (UINT64_C(1) << 32) /* rates are fixed point: target nanoseconds a wall nanosecond, times 2^32 */
 
@@ -82,6 +83,7 @@ struct block {
     _Atomic uint32_t unplaced;    /* waits that found no place */
     struct place places[BLOCK_PLACES];
     struct kept_timer timers[BLOCK_TIMERS];
+    _Atomic uint64_t peers[BLOCK_PEERS], doors[BLOCK_PEERS]; /* whom processes have connected to, and where they listen */
 };
 _Static_assert(sizeof(struct block) <= BLOCK_BYTES, "the control block fits its pages");
 

@@ -16,10 +16,11 @@ Everybody is at rest when, in this order,
    here has been done: each round takes a message one step further,
 4. nothing is under way, and no thread of the target has run meanwhile.
 
-Nothing leaps for a target that has the kernel keep a timer (an alarm, say) and takes SIGURG for itself or blocks it, so
-that the timer cannot be moved, or where the kernel does not say what is under way; and it is not worth while for one
-that never rests for long, such as a JVM, which wakes twenty times a second by itself. `rests` says so, and the engine
-makes time run faster instead.
+Nothing leaps for a target that has connected to somebody who lives in wall time, such as a database: all seem to rest
+while that one works. Nor for one that has the kernel keep a timer (an alarm, say) and takes SIGURG for itself or blocks
+it, so that the timer cannot be moved, or where the kernel does not say what is under way; and it is not worth while for
+one that never rests for long, such as a JVM, which wakes twenty times a second by itself. `stranger` and `rests` say
+so, and the engine makes time run faster instead.
 """
 
 from __future__ import annotations
@@ -116,7 +117,9 @@ class _Leaper:
 
 
 def _rest(clock: WarpClock) -> _Rest | None:
-    if not clock.leaps or clock.busy or (runs := clock.runs) is None or (moment := clock.next) is None:
+    if not clock.leaps or clock.busy or clock.stranger is not None:
+        return None
+    if (runs := clock.runs) is None or (moment := clock.next) is None:
         return None
     ahead = moment - clock.nanoseconds()
     return _Rest(clock, runs, ahead) if ahead >= LEAST else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import ipaddress
 import os
 import sys
 from collections.abc import Iterable
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 PATH = Path(__file__).with_name("libwarp.so")
-VERSION = 6
+VERSION = 7
 SLOTS = 480
 SEEN_READ, SEEN_WAIT = 1, 2
 RATE_ONE = 1 << 32
+A_PATH, NO_IPV4 = 1 << 63, 0xFFFFFFFF
 
 
 class WarpUnavailableError(Exception):
@@ -84,7 +86,8 @@ class Library:
         self._next.restype = ctypes.c_int64
         self._runs = _function(library.brownout_clock_runs, ctypes.c_void_p, ctypes.c_int32)
         self._runs.restype = ctypes.c_int64
-
+        self._stranger = _function(library.brownout_clock_stranger, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
+        self._stranger.restype = ctypes.c_uint64
         self._pieces_wait = _function(library.brownout_pieces_wait, ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
         self._packets_wait = library.brownout_packets_wait
         self._asked = library.brownout_pieces_open()
@@ -96,8 +99,8 @@ class Library:
 
     def pieces_wait(self, ports: Iterable[int]) -> bool | None:
         """Whether a piece is held back on its way from or to one of the ports; None where the kernel does not say."""
-        numbers = tuple(ports)
-        found = self._pieces_wait(self._asked, (ctypes.c_uint16 * len(numbers))(*numbers), len(numbers))
+        numbers = _ports(ports)
+        found = self._pieces_wait(self._asked, numbers, len(numbers))
         return None if found < 0 else bool(found)
 
     def create(self) -> tuple[int, int]:
@@ -143,6 +146,17 @@ class Library:
         runs = int(self._runs(address, keeper))
         return None if runs < 0 else runs
 
+    def stranger(self, address: int, ports: Iterable[int]) -> str | None:
+        """Somebody whom a process that shares the block has connected to, at none of the ports and in none of them."""
+        numbers = _ports(ports)
+        found = int(self._stranger(address, numbers, len(numbers)))
+        if not found:
+            return None
+        host, port = found >> 16, found & 0xFFFF
+        if found & A_PATH:
+            return "somebody at a Unix socket"
+        return f"somebody at port {port}" if host == NO_IPV4 else f"{ipaddress.IPv4Address(host)}:{port}"
+
     def attaches(self, address: int) -> int:
         """How many programs and forked processes have ever joined the block."""
         return int(self._attaches(address))
@@ -153,6 +167,11 @@ class Library:
         if not set(" :") & set(str(self.path)):
             return str(self.path)
         return f"/proc/{os.getpid()}/fd/{os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)}"
+
+
+def _ports(ports: Iterable[int]) -> ctypes.Array[ctypes.c_uint16]:
+    numbers = tuple(ports)
+    return (ctypes.c_uint16 * len(numbers))(*numbers)
 
 
 def _function(function: Any, *types: type[Any]) -> Any:

@@ -165,6 +165,7 @@ WARPED int connect(int file, __CONST_SOCKADDR_ARG to, socklen_t to_size)
     int64_t timeout = timeout_of(file, SO_SNDTIMEO, 0);
     int status, came, error = 0;
     socklen_t error_size = sizeof error;
+    connecting(file, to.__sockaddr__, to_size);
     if (!timeout)
         return real.connect(file, to.__sockaddr__, to_size);
     status = fcntl(file, F_GETFL);

@@ -12,7 +12,7 @@
  *
  * This file: the start, joining a control block, forks, and reading clocks. `waits.c` waits, `locks.c` waits for locks
  * and conditions, `timers.c` and `timer_calls.c` have the kernel's timers, `sockets.c` the timeouts of sockets,
- * `changes.c` how a change is heard of, `signals.c` what interrupts a wait, `lookups.c` who looks functions up,
+ * `peers.c` whom the target talks to, `changes.c` how a change is heard of, `signals.c` what interrupts a wait, `lookups.c` who looks functions up,
  * `calls.c` the kernel's calls by number, `control.c` the harness's side, `untold.c` whose waits it does not know of.
  */
 #include "warp.h"

@@ -82,6 +82,7 @@
     X(int, accept, (int, struct sockaddr *, socklen_t *))                                                              \
     X(int, accept4, (int, struct sockaddr *, socklen_t *, int))                                                        \
     X(int, connect, (int, const struct sockaddr *, socklen_t))                                                         \
+    X(int, listen, (int, int))                                                                                         \
     X(long, syscall, (long, long, long, long, long, long, long))                                                       \
     X(void *, dlsym, (void *, const char *))
 
@@ -213,6 +214,7 @@ static inline int64_t left(const struct wait *wait)
 ssize_t contents(const char *path, char *text, size_t room) HIDDEN; /* of a file in /proc */
 bool waits_with_an_end(int32_t pid, const char *thread) HIDDEN; /* as far as the kernel says (untold.c) */
 uint64_t image_of(const char *auxiliary) HIDDEN; /* of the process whose auxiliary vector this file has; 0 for none */
+void connecting(int file, const struct sockaddr *to, socklen_t size) HIDDEN; /* this process is about to (peers.c) */
 struct block *map_block(int fd) HIDDEN; /* null when it is not one */
 
 /* The waits of this process that ended without anybody noticing: by exec, or those of another of the same number. */

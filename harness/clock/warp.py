@@ -76,6 +76,11 @@ class WarpClock:
         """How often the target's processes have run so far; None unless all are at rest, and there are any."""
         return self._library.runs(self._address, self.keeper) if self._open else None
 
+    @property
+    def stranger(self) -> str | None:
+        """Somebody whom the target has connected to and who lives in wall time: neither a fake nor of its own."""
+        return self._library.stranger(self._address, self.ports) if self._open else None
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Target time does not leap meanwhile: the harness does something outside its loop, or waits in wall time."""

@@ -82,7 +82,7 @@ def run(
     plan = dataclasses.replace(plan, file=replace(file, version=version_of(file)))
     results, interrupted = performed(plan, told.repeat, verbose=verbose)
     results = replace(results, interrupted=interrupted)
-    if told.clock == "auto" and (clock := results.environment["clock"]).startswith("real"):
+    if told.clock == "auto" and ": " in (clock := results.environment["clock"]):  # with a reason why it is no other
         click.echo(f"in {clock}", err=True)
     lines = output.cases(results) if verbose else []
     if found.demonstration:

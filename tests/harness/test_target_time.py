@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socketserver
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -86,6 +89,15 @@ async def passes(stage):
     await stage.sleep(60)
     expect(await stage.call()).answered()
 '''
+
+
+class Slow(socketserver.BaseRequestHandler):
+    """Somebody who lives in wall time, and answers after a while."""
+
+    def handle(self) -> None:
+        """One answer."""
+        time.sleep(0.3)
+        self.request.sendall(b"!")
 
 
 def folder_with(kind: str, tmp_path: Path, start: str = "") -> Path:
@@ -205,6 +217,31 @@ class TestWarped:
 
         assert verdicts[0] == verdicts[1]
         assert {"pass", "fail"} <= set(verdicts[0].values())
+
+    @pytest.mark.slow
+    def test_nothing_leaps_for_a_target_that_talks_to_a_stranger(self, tmp_path: Path) -> None:
+        """
+        A target that asks a database, which takes its time, is not made to give it up: its time runs faster instead,
+        and the run says why.
+        """
+        folder = folder_with("python", tmp_path)
+        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Slow) as database:
+            port = database.server_address[1]
+            asks = f"    with socket.create_connection(('127.0.0.1', {port}), timeout=5) as made:\n"
+            asks += '        assert made.recv(1) == b"!"\n'
+            client = CLIENT.replace("import json", "import socket, json").replace("    try:", f"{asks}    try:")
+            (folder / "client.py").write_text(client)
+            threading.Thread(target=database.serve_forever).start()
+            try:
+                done, mark = run(folder, "control.answers")
+            finally:
+                database.shutdown()
+
+        assert 0 == done.returncode, done.stdout + done.stderr
+        why = f"target time, up to 50 times as fast, without leaps: the target talks to 127.0.0.1:{port}"
+        assert results(folder).environment["clock"].startswith(why)
+        assert why in done.stderr
+        assert [] == left(mark)
 
 
 class TestRealTime:

@@ -78,6 +78,49 @@ for _ in range(300):
     assert made.recv(1) == b"!"
 print("answered")
 """
+TALKS = """
+import socket, sys
+kind, *where = sys.argv[1:]
+address = where[0] if kind == "AF_UNIX" else (where[0], int(where[1]))
+made = socket.socket(getattr(socket, kind))
+made.settimeout(100)
+made.connect(address)
+for _ in range(3):
+    made.sendall(b"?")
+    assert made.recv(1) == b"!"
+print("answered")
+"""
+# Two processes of one target, which talk to each other, and to somebody by datagrams, as one does to a name server.
+TALKS_TO_ITSELF = """
+import os, socket, sys, time
+began = time.monotonic()
+doors = [socket.create_server(("127.0.0.1", 0)), socket.create_server(("::1", 0), family=socket.AF_INET6)]
+doors.append(socket.socket(socket.AF_UNIX))
+doors[-1].bind(sys.argv[1])
+doors[-1].listen()
+child = os.fork()
+for door in doors:
+    if child:
+        made, _ = door.accept()
+        assert made.recv(1) == b"?"
+    else:
+        with socket.socket(door.family) as made:
+            made.connect(door.getsockname())
+            time.sleep(1000)
+            made.sendall(b"?")
+if not child:
+    os._exit(0)
+os.wait()
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("127.0.0.1", 53))
+time.sleep(1000)
+print(time.monotonic() - began)
+"""
+TALKS_TO_MANY = """
+import contextlib, socket, sys
+for port in range(1, 41):
+    with contextlib.suppress(OSError), socket.socket() as made:
+        made.connect(("127.0.0.1", port))
+"""
 STARTS = """
 import subprocess
 for _ in range(20):
@@ -347,6 +390,49 @@ class TestNothingLeaps:
             port = server.sockets[0].getsockname()[1]
             clock.ports = {port}
             assert "answered\n" == await said(clock, sys.executable, "-c", ASKS, str(port))
+
+    @pytest.mark.parametrize("kind", ["AF_INET", "AF_INET6", "AF_UNIX"])
+    async def test_over_a_stranger_who_works(self, kind: str, clock: WarpClock, tmp_path: Path) -> None:
+        """
+        Somebody who is no part of the target, and takes his wall time, is not given up after a hundred target seconds.
+        """
+
+        async def work(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while await reader.read(1):
+                await asyncio.sleep(0.2)
+                writer.write(b"!")
+            writer.close()
+
+        if kind == "AF_UNIX":
+            where = [str(tmp_path / "door")]
+            server, told = await asyncio.start_unix_server(work, where[0]), "somebody at a Unix socket"
+        else:
+            host = "127.0.0.1" if kind == "AF_INET" else "::1"
+            server = await asyncio.start_server(work, host, 0)
+            where = [host, str(server.sockets[0].getsockname()[1])]
+            told = f"127.0.0.1:{where[1]}"
+        async with server:
+            assert "answered\n" == await said(clock, sys.executable, "-c", TALKS, kind, *where)
+
+        assert told == clock.stranger
+
+    async def test_but_over_who_talks_to_itself(self, clock: WarpClock, tmp_path: Path) -> None:
+        """
+        The target's own processes live on its clock, and are no strangers, wherever they listen.
+        """
+        door = str(tmp_path / "door")
+
+        assert 4000 <= float(await said(clock, sys.executable, "-c", TALKS_TO_ITSELF, door)) < 4010
+        assert clock.stranger is None
+
+    async def test_for_one_who_talks_to_more_than_can_be_told(self, clock: WarpClock) -> None:
+        """
+        Of many whom a target talks to, the last ones cannot be told apart, and are strangers.
+        """
+        await said(clock, sys.executable, "-c", TALKS_TO_MANY)
+        clock.ports = set(range(1, 41))
+
+        assert str(clock.stranger).startswith("somebody at port ")
 
     async def test_over_a_program_that_is_being_started(self, clock: WarpClock) -> None:
         """
