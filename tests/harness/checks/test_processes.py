@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from histories import exchange, history
+from histories import call, exchange, history
 
 from brownout.harness.checks import NothingToJudge
 from brownout.harness.checks.processes import comes_to_rest, memory_grows_little
@@ -10,9 +10,11 @@ from brownout.harness.history import History, Incident
 LIMIT = 32 * 1024 * 1024
 
 
-def measured(what: str, name: str, *values: float, ended: str = "client_left") -> History:
-    """A history in which something was measured several times."""
-    seen = history(exchange("x1", ended=ended))
+def measured(
+    what: str, name: str, *values: float, ended: str = "client_left", sent: int = 75 * 1024 * 1024
+) -> History:
+    """A history in which something was measured several times, and so many bytes left the provider."""
+    seen = history(exchange("x1", ended=ended, bytes_out=sent))
     seen.events = [Incident(number, what, {name: value}) for number, value in enumerate(values)]
     return seen
 
@@ -41,7 +43,8 @@ class TestMemoryGrowsLittle:
         grown = measured("vitals", "rss_bytes", 50e6, 70e6, 90e6, 91e6)
         peak = measured("vitals", "rss_bytes", 50e6, 70e6, 95e6, 70e6)
 
-        assert ["38 MiB more"] == [violation.saw for violation in memory_grows_little(grown, at_most_bytes=LIMIT)]
+        saw = "38 MiB more, of a stream read 75 MiB ahead of the caller"
+        assert [saw] == [violation.saw for violation in memory_grows_little(grown, at_most_bytes=LIMIT)]
         assert [] == list(memory_grows_little(peak, at_most_bytes=LIMIT))
 
     def test_a_target_that_keeps_little_is_fine(self) -> None:
@@ -50,9 +53,21 @@ class TestMemoryGrowsLittle:
         """
         assert [] == list(memory_grows_little(measured("vitals", "rss_bytes", 50e6, 53e6), at_most_bytes=LIMIT))
 
+    def test_who_reads_no_faster_than_the_caller_holds_no_stream(self) -> None:
+        """
+        Memory that grows while the provider is kept waiting is not the stream's: it has not been sent.
+        """
+        kept_waiting = measured("vitals", "rss_bytes", 92e6, 149e6, 150e6, 154e6, sent=20 * 1024 * 1024)
+        kept_waiting.calls = [call("c1", text="word " * 500_000)]
+
+        assert [] == list(memory_grows_little(kept_waiting, at_most_bytes=LIMIT))
+
     @pytest.mark.parametrize(
         "seen",
-        [measured("vitals", "rss_bytes", 50e6), measured("vitals", "rss_bytes", 50e6, 51e6, ended="complete")],
+        [
+            measured("vitals", "rss_bytes", 50e6),
+            measured("vitals", "rss_bytes", 50e6, 51e6, ended="complete", sent=8202),
+        ],
         ids=["measured-once", "a-short-stream"],
     )
     def test_without_growth_or_a_stream_there_is_nothing_to_judge(self, seen: History) -> None:
