@@ -11,7 +11,7 @@ from clients import Careful, Failed
 from staging import play, verdict
 
 from brownout.harness import scenario
-from brownout.harness.contract import Contract
+from brownout.harness.contract import Contract, Retry
 
 FAMILIES = ("retry", "timeout")
 LONG = {"retry.budget", "retry.herd-on-recovery", "retry.exponential", "timeout.tail"}
@@ -381,6 +381,27 @@ def test_a_client_that_forgets_one_thing_fails_in_a_crowd(client: type[Careful],
     What shows only when many call is seen when many call.
     """
     assert "fail" == verdict(row, client, case)
+
+
+class Waiting(Careful):
+    """Waits for somebody to listen where it is refused."""
+
+    async def once(self, prompt: str, stream: bool, attempt: int) -> AsyncIterator[str]:
+        """Twenty seconds."""
+        try:
+            async for piece in super().once(prompt, stream, attempt):
+                yield piece
+        except httpx.ConnectError:
+            await asyncio.sleep(20.0)
+            raise
+
+
+@pytest.mark.parametrize(("client", "said"), [(Careful, "pass"), (Returning, "pass"), (Waiting, "fail")])
+def test_retries_that_are_promised_may_be_for_a_refused_connection(client: type[Careful], said: str) -> None:
+    """
+    Who says that failed connections are tried again may take the time of a backoff for it, and no longer.
+    """
+    assert said == verdict("timeout.connect-blackhole", client, "refused", contract=Contract(retry=Retry()))
 
 
 class FullJitter(Careful):

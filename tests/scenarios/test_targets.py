@@ -70,9 +70,8 @@ ANTHROPIC_FAILS = {
     "retry.after-long",
     "retry.after-date",
     "retry.rate-limit-recovers",
-    # `_should_retry`: goes by the status, which a spend limit shares with a rate limit, and tries refused connections
+    # `_should_retry`: goes by the status, which a spend limit shares with a rate limit
     "retry.not-on-quota-exhausted",
-    "timeout.connect-blackhole",
     # `_streaming.py`: the end of the body is the end of the stream, whether `message_stop` came or not
     "stream.cut-clean",
     "stream.cut-in-event",
