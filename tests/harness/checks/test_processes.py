@@ -10,9 +10,7 @@ from brownout.harness.history import History, Incident
 LIMIT = 32 * 1024 * 1024
 
 
-def measured(
-    what: str, name: str, *values: float, ended: str = "client_left", sent: int = 75 * 1024 * 1024
-) -> History:
+def measured(what: str, name: str, *values: float, ended: str = "client_left", sent: int = 75 * 1024 * 1024) -> History:
     """A history in which something was measured several times, and so many bytes left the provider."""
     seen = history(exchange("x1", ended=ended, bytes_out=sent))
     seen.events = [Incident(number, what, {name: value}) for number, value in enumerate(values)]
