@@ -404,6 +404,27 @@ def test_retries_that_are_promised_may_be_for_a_refused_connection(client: type[
     assert said == verdict("timeout.connect-blackhole", client, "refused", contract=Contract(retry=Retry()))
 
 
+class Starting(Careful):
+    """Takes four seconds to get ready, when the first call comes."""
+
+    ready = False
+
+    async def __call__(self, prompt: str, *, stream: bool) -> AsyncIterator[str]:
+        """Once."""
+        if not self.ready:
+            await asyncio.sleep(4.0)
+            self.ready = True
+        async for piece in super().__call__(prompt, stream=stream):
+            yield piece
+
+
+def test_getting_ready_is_not_held_against_who_is_refused() -> None:
+    """
+    What a target does once is no part of how soon its callers are told.
+    """
+    assert "pass" == verdict("timeout.connect-blackhole", Starting, "refused")
+
+
 class FullJitter(Careful):
     """Waits for anything up to 1, 2, 4 seconds."""
 
