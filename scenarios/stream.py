@@ -243,8 +243,10 @@ async def framing(stage: Stage, fault: Fault) -> None:
 async def prompt_first_token(stage: Stage) -> None:
     """The first token reaches the caller when it is sent, not when the answer is whole.
 
-    Streaming that is buffered on the way is no streaming to whoever waits in front of the screen.
+    Streaming that is buffered on the way is no streaming to whoever waits in front of the screen. What a target does
+    once, when the first stream comes, is no part of it.
     """
+    await stage.call(stream=True)
     pause = stage.within_deadline(8.0) / 16
     stage.answer(words=16, pace=Pace(first=pause, between=pause))
     call = await stage.call(stream=True)

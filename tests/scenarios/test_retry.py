@@ -405,24 +405,33 @@ def test_retries_that_are_promised_may_be_for_a_refused_connection(client: type[
 
 
 class Starting(Careful):
-    """Takes four seconds to get ready, when the first call comes."""
+    """Takes four seconds to get ready, when the first reply comes."""
 
     ready = False
 
-    async def __call__(self, prompt: str, *, stream: bool) -> AsyncIterator[str]:
+    async def get_ready(self) -> None:
         """Once."""
         if not self.ready:
-            await asyncio.sleep(4.0)
             self.ready = True
-        async for piece in super().__call__(prompt, stream=stream):
-            yield piece
+            await asyncio.sleep(4.0)
+
+    async def __call__(self, prompt: str, *, stream: bool) -> AsyncIterator[str]:
+        """Whatever the reply is."""
+        try:
+            async for piece in super().__call__(prompt, stream=stream):
+                await self.get_ready()
+                yield piece
+        except Failed:
+            await self.get_ready()
+            raise
 
 
-def test_getting_ready_is_not_held_against_who_is_refused() -> None:
+@pytest.mark.parametrize(("row", "case"), [("timeout.connect-blackhole", "refused"), ("stream.prompt-first-token", "")])
+def test_getting_ready_is_not_held_against_a_target(row: str, case: str) -> None:
     """
     What a target does once is no part of how soon its callers are told.
     """
-    assert "pass" == verdict("timeout.connect-blackhole", Starting, "refused")
+    assert "pass" == verdict(row, Starting, case)
 
 
 class FullJitter(Careful):
