@@ -24,11 +24,14 @@ def render(comparison: Comparison) -> str:
     style, script = html.source("report.css") + html.source("compare.css"), html.source("compare.js")
     families: dict[str, list[RowLine]] = {}
     for row in comparison.rows:
-        families.setdefault(row.family, []).append(row)
+        if row.applies:
+            families.setdefault(row.family, []).append(row)
     return environment.get_template("compare.html.j2").render(
         comparison=comparison,
         targets=comparison.targets,
         families=families,
+        idle=[row for row in comparison.rows if not row.applies],
+        idle_told=idle(comparison),
         headline=headline(comparison),
         lived=lived,
         took=took,
@@ -51,11 +54,18 @@ def headline(comparison: Comparison) -> str:
         f"{target.label} breaks {target.broken.get('must', 0)} of {target.judged.get('must', 0)}"
         for target in sorted(ran, key=lambda target: target.broken.get("must", 0))
     ]
-    different = sum(row.different for row in comparison.rows)
+    applying = [row for row in comparison.rows if row.applies]
+    different = sum(row.different for row in applying)
     begin = "Of the musts that apply to it, " if told else "Nothing was run"
     stopped = "The comparison was interrupted. " if comparison.interrupted else ""
-    rows = count(len(comparison.rows), "row")
-    return f"{stopped}{begin}{', '.join(told)}. {different} of {rows} came out differently."
+    rows = count(len(applying), "row")
+    return f"{stopped}{begin}{', '.join(told)}. {different} of {rows} that apply came out differently."
+
+
+def idle(comparison: Comparison) -> str:
+    """How many rows apply to no target, in words; empty where all apply to any."""
+    number = sum(not row.applies for row in comparison.rows)
+    return f"{count(number, 'row')} that {'applies' if number == 1 else 'apply'} to no target" if number else ""
 
 
 def lived(cell: Cell) -> str:

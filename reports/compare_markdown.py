@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .compare_html import headline, lived, made, named, took
+from .compare_html import headline, idle, lived, made, named, took
 from .comparison import Cell, Comparison, FaultCell, RowLine, Target
 from .markdown import MARKS, code, escape
 from .wording import WORDS, count, dollars, seconds
@@ -24,17 +24,20 @@ def _lines(comparison: Comparison, page: str | None) -> Iterator[str]:
     yield ""
     yield escape(headline(comparison))
     yield ""
-    yield "| target | version | gate | musts broken | shoulds broken | could not be judged | not claimed |"
+    yield "| target | version | gate | musts broken | shoulds broken | could not be judged | do not apply |"
     yield "|---|---|---|--:|--:|--:|--:|"
     for target in targets:
         yield _counts(target)
     yield ""
     telling = [row for row in comparison.rows if row.failed or row.different]
-    alike = len(comparison.rows) - len(telling)
+    alike = sum(row.applies for row in comparison.rows) - len(telling)
     if telling:
         yield from _rows(targets, telling)
     if alike:
         yield f"{count(alike, 'more row')} that no target fails and that came out alike."
+        yield ""
+    if told := idle(comparison):
+        yield f"{told}: not claimed, or about another dialect."
         yield ""
     if comparison.faults:
         yield from _faults(comparison)

@@ -113,6 +113,11 @@ class RowLine(msgspec.Struct):
         """Whether any target fails it."""
         return any(cell is not None and cell.verdict == "fail" for cell in self.cells)
 
+    @property
+    def applies(self) -> bool:
+        """Whether it has anything to say of any target."""
+        return any(cell is not None and cell.verdict != "not_applicable" for cell in self.cells)
+
 
 class FaultCell(msgspec.Struct):
     """What a fault came to for one caller."""

@@ -18,7 +18,8 @@ def no_garbage(calls: list[Call], *, history: History) -> Iterator[Violation]:
     """A reply that is no answer is a failure: it is tried again, or the caller gets an error, and never its text."""
     for call in calls:
         if not (is_told(call) or is_whole(call, history)):
-            saw = f"{call.text[:80]!r} as an answer" if call.ended is not None else "neither answer nor error"
+            said = f"{call.text[:80]!r} as an answer" if call.text else "an empty answer"
+            saw = said if call.ended is not None else "neither answer nor error"
             saw = f"the target died: {call.message}" if call.error == "died" else saw
             evidence = (call.id, *(exchange.id for exchange in history.attempts([call])))
             yield Violation(saw, "an answer of the provider's, or an error", evidence)

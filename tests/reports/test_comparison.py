@@ -18,14 +18,15 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\x1b[2J
 
 
 def other(run: Results) -> Results:
-    """Another target: it keeps what the first breaks, lacks a row, has one more, and is called by a hostile name."""
+    """Another target: it keeps what the first breaks, lacks a row, has two more, and is called by a hostile name."""
     rows = [
         replace(row, verdict="pass", cases=[replace(case, verdict="pass", outcome="clean_error") for case in row.cases])
         for row in run.results
         if row.id != "control.answers"
     ]
     more = RowResult("mine.own", "may", HOSTILE, "pass", "", [CaseResult("", "pass", HOSTILE, repeat="")])
-    return replace(run, target=TargetResult(HOSTILE, "2"), results=[*rows, more])
+    idle = RowResult("mine.idle", "may", HOSTILE, "not_applicable", HOSTILE, [CaseResult("", "not_applicable")])
+    return replace(run, target=TargetResult(HOSTILE, "2"), results=[*rows, more, idle])
 
 
 def both(run: Results, histories: Reader) -> Comparison:
@@ -73,7 +74,7 @@ class TestCompare:
         """
         rows = {row.id: row for row in both(run, histories).rows}
 
-        assert {*(row.id for row in run.results), "mine.own"} == set(rows)
+        assert {*(row.id for row in run.results), "mine.own", "mine.idle"} == set(rows)
         assert [True, False, False] == [cell is not None for cell in rows["control.answers"].cells]
         assert [False, True, False] == [cell is not None for cell in rows["mine.own"].cells]
         assert "control.answers" == next(iter(rows))
@@ -88,6 +89,19 @@ class TestCompare:
         assert rows["retry.after-seconds"].failed
         assert not rows["mine.own"].different
         assert not any(row.different for row in compare([Side("a", run), Side("b", run)], "1").rows)
+
+    def test_a_row_that_applies_to_nobody_stands_apart(self, run: Results, histories: Reader) -> None:
+        """
+        It is told once, at the end, with its reason, and is not among the rows that are counted and compared.
+        """
+        made = both(run, histories)
+
+        rows = {row.id: row for row in made.rows}
+        assert not rows["mine.idle"].applies
+        assert rows["mine.own"].applies
+        assert 'id="row-mine.idle"' not in (page := compare_html.render(made))
+        assert "1 row that applies to no target" in page
+        assert "1 row that applies to no target" in compare_markdown.render(made)
 
     def test_a_cell_leads_to_the_proof(self, run: Results, histories: Reader) -> None:
         """
@@ -158,7 +172,7 @@ class TestPage:
         made = both(run, histories)
         page = compare_html.render(made)
 
-        assert all(f'id="row-{row.id}"' in page for row in made.rows)
+        assert all(f'id="row-{row.id}"' in page for row in made.rows if row.applies)
         assert '<p class="filters" hidden>' in page
         assert all(word in page for word in ("pass", "fail", "not run", "a clean error"))
 
