@@ -14,6 +14,7 @@ from . import html
 from .comparison import CaseLine, Cell, Comparison, FaultCell, RowLine
 from .wording import OUTCOMES, count, dollars, one_line, seconds
 
+LEVELS = ("must", "should", "may")
 MOST_CASES = 24
 """Cases of a row that are all shown; of more, those that fail or differ."""
 
@@ -30,6 +31,8 @@ def render(comparison: Comparison) -> str:
         comparison=comparison,
         targets=comparison.targets,
         families=families,
+        broken=sorted((row for row in comparison.rows if row.failed), key=lambda row: LEVELS.index(row.level)),
+        applying=sum(row.applies for row in comparison.rows),
         idle=[row for row in comparison.rows if not row.applies],
         idle_told=idle(comparison),
         headline=headline(comparison),

@@ -176,6 +176,18 @@ class TestPage:
         assert '<p class="filters" hidden>' in page
         assert all(word in page for word in ("pass", "fail", "not run", "a clean error"))
 
+    def test_what_is_broken_is_told_first(self, run: Results, histories: Reader) -> None:
+        """
+        Before the catalogue stands one line for every row that somebody fails, the musts first, and leads to it.
+        """
+        made = both(run, histories)
+        page = compare_html.render(made)
+
+        brief = page[page.index('id="broken"') : page.index('id="catalogue"')]
+        told = [link for link in Page(brief).links if link.startswith("#row-")]
+        assert {f"#row-{row.id}" for row in made.rows if row.failed} == set(told)
+        assert brief.index('class="level must"') < brief.index('class="level should"')
+
     def test_the_headline_counts_broken_musts(self, run: Results, histories: Reader) -> None:
         """
         The first sentence says who breaks how many musts, the fewest first, and that somebody stopped it.
