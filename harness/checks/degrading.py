@@ -125,7 +125,9 @@ def accounts_for_the_answer(calls: list[Call], *, history: History) -> Iterator[
             if saw != true:
                 yield Violation(f"{what}: {saw}", f"{what}: {true}", (call.id, exchange.id))
     if not judged:
-        raise NothingToJudge("no answered call told its caller a model, a provider or a usage")
+        any_answered = any(call.done for call in calls)
+        told_nothing = "no answered call told its caller a model, a provider or a usage"
+        raise NothingToJudge(told_nothing if any_answered else "no call was answered: there is nothing to account for")
 
 
 @check

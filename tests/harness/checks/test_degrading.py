@@ -238,14 +238,20 @@ class TestAccountsForTheAnswer:
 
         assert [] == list(accounts_for_the_answer(judged.calls, history=judged))
 
-    @pytest.mark.parametrize("fields", [{}, {"error": "provider", "text": "", "model": "gpt-4.1"}])
-    def test_no_account_is_nothing_to_judge(self, fields: dict[str, object]) -> None:
+    @pytest.mark.parametrize(
+        ("fields", "why"),
+        [
+            ({}, "told its caller a model"),
+            ({"error": "provider", "text": "", "model": "gpt-4.1"}, "no call was answered"),
+        ],
+    )
+    def test_no_account_is_nothing_to_judge(self, fields: dict[str, object], why: str) -> None:
         """
-        Who tells nothing, and who has no answer, accounts for nothing.
+        Who tells nothing, and who has no answer, accounts for nothing, and which of the two it is is said.
         """
         judged = self.judged(**fields)
 
-        with pytest.raises(NothingToJudge):
+        with pytest.raises(NothingToJudge, match=why):
             list(accounts_for_the_answer(judged.calls, history=judged))
 
 
