@@ -58,6 +58,7 @@ def test_the_fake_of_the_example_is_a_fixture(tmp_path: Path) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     (tmp_path / "test_example.py").write_text(example, "utf-8")
     (tmp_path / "brownout.toml").write_text(BLOCKS[0] + BLOCKS[2], "utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", "utf-8")  # a project of its own, wherever temporary folders are
     words = (sys.executable, "-m", "pytest", "-q", "-k", "limit", "test_example.py")
 
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603  # our own command
