@@ -17,8 +17,10 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from fnmatch import fnmatchcase
@@ -130,9 +132,9 @@ def chosen(mutant: Mutant, *, every: bool) -> tuple[Scenario, ...]:
     return tuple(found)
 
 
-def judge(mutant: Mutant, *, every: bool, inside: str | None = None) -> Caught:
+def judge(mutant: Mutant, *, every: bool) -> Caught:
     """Run the rows against a mutant, in a folder of its own."""
-    with tempfile.TemporaryDirectory(dir=inside) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         file = plant(mutant, Path(folder))
         plan = Plan(file, mutant.name, chosen(mutant, every=every), report_dir=Path(folder, "report"), clock="auto")
         results = run(Engine(plan, _quiet).run())
@@ -145,15 +147,30 @@ def all_of(mutants: Sequence[Mutant], *, every: bool) -> Iterator[Caught]:
     """Judge mutants, several at a time."""
     spawn = multiprocessing.get_context("spawn")
     with (
-        tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as folder,
-        ProcessPoolExecutor(SIDE_BY_SIDE, spawn, initializer=die_with, initargs=(os.getpid(),)) as pool,
+        folder_for_all() as folder,
+        ProcessPoolExecutor(SIDE_BY_SIDE, spawn, initializer=die_with, initargs=(os.getpid(), folder)) as pool,
     ):
-        for judged in as_completed([pool.submit(judge, mutant, every=every, inside=folder) for mutant in mutants]):
+        for judged in as_completed([pool.submit(judge, mutant, every=every) for mutant in mutants]):
             yield judged.result()
 
 
-def die_with(parent: int) -> None:
-    """Be killed when the parent ends, however that comes about; Ctrl-C is its affair."""
+@contextmanager
+def folder_for_all() -> Iterator[str]:
+    """A folder that is gone afterwards, though targets that are just being killed may still write into it."""
+    folder = tempfile.mkdtemp(prefix="mutants-")
+    try:
+        yield folder
+    finally:
+        for _ in range(100):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not Path(folder).exists():
+                break
+            time.sleep(0.1)
+
+
+def die_with(parent: int, folder: str) -> None:
+    """Be killed when the parent ends, however that comes about; Ctrl-C and what is in its folder are its affair."""
+    tempfile.tempdir = folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keeper.control(keeper.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
