@@ -109,8 +109,9 @@ class Lifeline(asyncio.Protocol):
             match msgspec.json.decode(line):
                 case {"pid": pid, "keeper": keeper}:
                     self.pid, self.keeper = pid, keeper
-                    self.started.set_result(pid)
-                case {"failed": why}:
+                    if not self.started.done():  # nobody waits where the run was interrupted
+                        self.started.set_result(pid)
+                case {"failed": why} if not self.started.done():
                     self.started.set_exception(TargetFailed(f"the target could not be started: {why}"))
                 case {"ended": code}:
                     self.ended.set_result(code)

@@ -7,9 +7,9 @@ from mutant import Mutant, client
 POST = 'async with self._http.stream("POST", path, json=body, headers=headers) as response:'
 ANSWER = "answer = answers.whole(self._speech.reply(answers.parse(await response.aread())))"
 REFUSED = """\
-            # Nobody listens there: trying again within the call does not change that, and the caller waits.
+            # Where nobody listens, trying again within the call does not change that, and the caller waits.
             bill.release()
-            raise AttemptFailed("provider", retry=False, sent=False) from None"""
+            raise AttemptFailed("provider", retry=stood(error), sent=False) from None"""
 HALVES = """\
 def _half(data: bytes) -> dict[str, Any]:
     found = re.search(r'"content":\\s*"([^"]*)', data.decode())
@@ -132,7 +132,7 @@ MUTANTS = (
             client(
                 REFUSED,
                 "            await asyncio.sleep(90.0)\n"
-                '            raise AttemptFailed("provider", retry=False, sent=False) from None',
+                '            raise AttemptFailed("provider", retry=stood(error), sent=False) from None',
             ),
             client(
                 "asyncio.timeout_at(end if given else until)",

@@ -14,8 +14,8 @@ MUTANTS = (
         "a refused connection is no reason to ask elsewhere",
         (
             client(
-                'raise AttemptFailed("provider", retry=False, sent=False)',
-                'raise AttemptFailed("invalid", retry=False, sent=False)',
+                'raise AttemptFailed("provider", retry=stood(error), sent=False)',
+                'raise AttemptFailed("invalid", retry=stood(error), sent=False)',
             ),
         ),
         ("degrade.answers-in-outage", "degrade.second-provider"),

@@ -67,8 +67,8 @@ MUTANTS = (
         "a stream that its caller leaves is free",
         (
             client(
-                "        except httpx.ConnectError:\n",
-                "        except (asyncio.CancelledError, GeneratorExit):\n            bill.release()\n            raise\n        except httpx.ConnectError:\n",
+                "        except httpx.ConnectError as error:\n",
+                "        except (asyncio.CancelledError, GeneratorExit):\n            bill.release()\n            raise\n        except httpx.ConnectError as error:\n",
             ),
         ),
         ("spend.streams",),

@@ -18,8 +18,8 @@ MUTANTS = (
         "a refused connection is waited for",
         (
             client(
-                "        except httpx.ConnectError:\n",
-                "        except httpx.ConnectError:\n            await asyncio.sleep(20.0)\n",
+                "        except httpx.ConnectError as error:\n",
+                "        except httpx.ConnectError as error:\n            await asyncio.sleep(20.0)\n",
             ),
         ),
         ("timeout.connect-blackhole",),

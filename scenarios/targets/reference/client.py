@@ -15,7 +15,7 @@ import httpx
 from . import answers
 from .anthropic import Anthropic
 from .breaker import Breaker
-from .errors import AttemptFailed, CallFailed
+from .errors import AttemptFailed, CallFailed, stood
 from .events import Events
 from .keys import Ring
 from .ledger import Bill, Ledger
@@ -170,10 +170,10 @@ class Client:
                         failure.retry, failure.wait = True, 0.0
                     raise failure
                 yield response, bill
-        except httpx.ConnectError:
-            # Nobody listens there: trying again within the call does not change that, and the caller waits.
+        except httpx.ConnectError as error:
+            # Where nobody listens, trying again within the call does not change that, and the caller waits.
             bill.release()
-            raise AttemptFailed("provider", retry=False, sent=False) from None
+            raise AttemptFailed("provider", retry=stood(error), sent=False) from None
         except httpx.ConnectTimeout:
             bill.release()
             raise AttemptFailed("timeout", retry=True, sent=False) from None

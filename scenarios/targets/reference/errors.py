@@ -39,3 +39,12 @@ class AttemptFailed(Exception):
     wait: float | None = None
     sent: bool = True
     down: bool = True
+
+
+def stood(error: BaseException | None) -> bool:
+    """Whether a connection that failed was there for a moment: whoever resets it listens, and may do better."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(stood, error.exceptions))
+    if error is None or isinstance(error, ConnectionResetError):
+        return error is not None
+    return stood(error.__cause__ or error.__context__)
