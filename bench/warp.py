@@ -238,7 +238,8 @@ def main() -> None:
     arguments = parser.parse_args()
     needed = {"python": [], "node": ["node"], "java": ["java", "javac"]}
     languages = [language for language in arguments.languages if all(map(shutil.which, needed[language]))]
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Linux {os.uname().release} {os.uname().machine}")
+    kernel = ".".join(os.uname().release.split(".")[:2])
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Linux {kernel} {os.uname().machine}")
     with tempfile.TemporaryDirectory() as folder:
         build = Path(folder)
         cost_of_reading(build)
