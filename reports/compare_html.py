@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from . import html
 from .comparison import CaseLine, Cell, Comparison, FaultCell, RowLine
+from .results import LEVELS
 from .wording import OUTCOMES, count, dollars, one_line, seconds
 
-LEVELS = ("must", "should", "may")
 MOST_CASES = 24
 """Cases of a row that are all shown; of more, those that fail or differ."""
 

@@ -100,10 +100,13 @@ class Gate(msgspec.Struct):
     """Rows that fail and that a baseline excuses from breaking the gate, each with the day on which that ends."""
 
 
+LEVELS: tuple[LevelName, ...] = get_args(LevelName)
+"""The strongest first."""
+
+
 def stronger(level: LevelName, than: LevelName) -> bool:
     """Whether a level is as strong as another."""
-    order = get_args(LevelName)
-    return order.index(level) <= order.index(than)
+    return LEVELS.index(level) <= LEVELS.index(than)
 
 
 def gate_of(rows: Sequence[RowResult], level: LevelName) -> Gate:
