@@ -199,11 +199,8 @@ ssize_t contents(const char *path, char *text, size_t room)
 uint64_t image_of(const char *auxiliary)
 {
     char text[1024];
-    uint64_t image = 0;
     ssize_t size = contents(auxiliary, text, sizeof text);
-    for (ssize_t at = 0; at < size; at++)
-        image = (image ^ (unsigned char)text[at]) * UINT64_C(0x100000001b3) + 1;
-    return image;
+    return size > 0 ? sum_of(text, (size_t)size) : 0;
 }
 
 /* The processes that one look has come by: each is looked at once, however many ways lead to it. */

@@ -24,21 +24,17 @@ static uint64_t number_of(const struct sockaddr *address, socklen_t size)
     }
     if (size >= sizeof(struct sockaddr_in6) && address->sa_family == AF_INET6) {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
-        uint32_t four;
-        memcpy(&four, &six->sin6_addr.s6_addr[12], sizeof four);
-        four = IN6_IS_ADDR_LOOPBACK(&six->sin6_addr) ? INADDR_LOOPBACK : ntohl(four);
-        if (!IN6_IS_ADDR_LOOPBACK(&six->sin6_addr) && !IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
-            return ELSEWHERE << 16 | ntohs(six->sin6_port);
-        return (uint64_t)four << 16 | ntohs(six->sin6_port);
+        uint64_t four = ELSEWHERE;
+        if (IN6_IS_ADDR_LOOPBACK(&six->sin6_addr))
+            four = INADDR_LOOPBACK;
+        else if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+            four = ntohl(six->sin6_addr.s6_addr32[3]);
+        return four << 16 | ntohs(six->sin6_port);
     }
     if (size > offsetof(struct sockaddr_un, sun_path) && address->sa_family == AF_UNIX) {
         const char *path = ((const struct sockaddr_un *)address)->sun_path;
-        uint64_t sum = 0xcbf29ce484222325u;
         size_t room = size - offsetof(struct sockaddr_un, sun_path);
-        size_t length = path[0] ? strnlen(path, room) : room; /* a name of the abstract kind has no end */
-        for (size_t i = 0; i < length; i++)
-            sum = (sum ^ (unsigned char)path[i]) * 0x100000001b3u;
-        return PATH | sum;
+        return PATH | sum_of(path, path[0] ? strnlen(path, room) : room); /* a name of the abstract kind has no end */
     }
     return 0;
 }

@@ -211,6 +211,15 @@ static inline int64_t left(const struct wait *wait)
     return rest > 0 ? rest : 0;
 }
 
+/* A number for some bytes, which others are not likely to have (FNV-1a). */
+static inline uint64_t sum_of(const char *bytes, size_t size)
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < size; i++)
+        sum = (sum ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+    return sum;
+}
+
 ssize_t contents(const char *path, char *text, size_t room) HIDDEN; /* of a file in /proc */
 bool waits_with_an_end(int32_t pid, const char *thread) HIDDEN; /* as far as the kernel says (untold.c) */
 uint64_t image_of(const char *auxiliary) HIDDEN; /* of the process whose auxiliary vector this file has; 0 for none */
